@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/core/digest.h"
+
+#include <isa-l/crc.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include "service/core/check.h"
+
+/* The CRC32C polynomial, bits reflected. */
+#define CRC32C_POLY 0x82f63b78u
+
+struct md5 *
+md5_new(void)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	if (ctx != NULL && EVP_DigestInit_ex(ctx, EVP_md5(), NULL) != 1) {
+		EVP_MD_CTX_free(ctx);
+		ctx = NULL;
+	}
+	return (struct md5 *)ctx;
+}
+
+void
+md5_add(struct md5 *md5, const void *p, size_t n)
+{
+	CHECK(EVP_DigestUpdate((EVP_MD_CTX *)md5, p, n) == 1);
+}
+
+void
+md5_end(const struct md5 *md5, uint8_t out[MD5_SIZE])
+{
+	EVP_MD_CTX *copy = EVP_MD_CTX_new();
+
+	CHECK(copy != NULL && EVP_MD_CTX_copy_ex(copy, (const EVP_MD_CTX *)md5) == 1);
+	CHECK(EVP_DigestFinal_ex(copy, out, NULL) == 1);
+	EVP_MD_CTX_free(copy);
+}
+
+void
+md5_free(struct md5 *md5)
+{
+	EVP_MD_CTX_free((EVP_MD_CTX *)md5);
+}
+
+bool
+md5_of(const void *p, size_t n, uint8_t out[MD5_SIZE])
+{
+	return EVP_Digest(p, n, out, NULL, EVP_md5(), NULL) == 1;
+}
+
+bool
+sha256_of(const void *p, size_t n, uint8_t out[SHA256_SIZE])
+{
+	return EVP_Digest(p, n, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+bool
+hmac_sha256(
+    const void *key, size_t key_n, const void *p, size_t n, uint8_t out[SHA256_SIZE])
+{
+	return HMAC(EVP_sha256(), key, (int)key_n, p, n, out, NULL) != NULL;
+}
+
+uint32_t
+crc32c(uint32_t crc, const void *p, size_t n)
+{
+	const uint8_t *at = p;
+
+	/* The library counts in int. */
+	while (n > 0) {
+		size_t part = n < (1u << 30) ? n : (1u << 30);
+
+		crc = ~crc32_iscsi((unsigned char *)(uintptr_t)at, (int)part, ~crc);
+		at += part;
+		n -= part;
+	}
+	return crc;
+}
+
+/* Product of two polynomials modulo the CRC's; bit 31 is the coefficient of x^0. */
+static uint32_t
+poly_multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = 1u << 31; bit != 0; bit >>= 1) {
+		if (a & bit)
+			product ^= b;
+		b = b & 1 ? b >> 1 ^ CRC32C_POLY : b >> 1;
+	}
+	return product;
+}
+
+uint32_t
+crc32c_join(uint32_t a, uint32_t b, uint64_t b_length)
+{
+	uint32_t shift = 1u << 31; /* x^0, then x^(8 * b_length) by repeated squaring */
+	uint32_t power = 1u << 23; /* x^8 */
+
+	for (; b_length != 0; b_length >>= 1) {
+		if (b_length & 1)
+			shift = poly_multiply(shift, power);
+		power = poly_multiply(power, power);
+	}
+	return poly_multiply(shift, a) ^ b;
+}
+
+void
+random_bytes(void *p, size_t n)
+{
+	CHECK(RAND_bytes(p, (int)n) == 1);
+}
+
+bool
+secret_equal(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
+}

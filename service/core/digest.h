@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * digest - checksums, keyed hashes, random bytes. Thread: any; one running digest at a
+ * time per object.
+ */
+#ifndef QUARTET_CORE_DIGEST_H
+#define QUARTET_CORE_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service/core/err.h"
+
+enum { MD5_SIZE = 16, SHA256_SIZE = 32 };
+
+/* Order: md5_new -> md5_add* -> md5_end (any number; adding may go on) -> md5_free. */
+struct md5;
+struct md5 *md5_new(void); /* NULL: no memory */
+void md5_add(struct md5 *md5, const void *p, size_t n);
+/* The digest of everything added so far. */
+void md5_end(const struct md5 *md5, uint8_t out[MD5_SIZE]);
+void md5_free(struct md5 *md5);
+
+/* In one go; false when the library refuses (no memory). */
+bool md5_of(const void *p, size_t n, uint8_t out[MD5_SIZE]);
+bool sha256_of(const void *p, size_t n, uint8_t out[SHA256_SIZE]);
+bool hmac_sha256(
+    const void *key, size_t key_n, const void *p, size_t n, uint8_t out[SHA256_SIZE]);
+
+/* CRC32C (Castagnoli) of p after `crc`, which is 0 at the start. */
+uint32_t crc32c(uint32_t crc, const void *p, size_t n);
+/* The CRC of A followed by B, from the CRCs of both and the length of B. */
+uint32_t crc32c_join(uint32_t a, uint32_t b, uint64_t b_length);
+
+/* From the system's generator; ends the process if there is none. */
+void random_bytes(void *p, size_t n);
+
+/* In time that depends on n alone. */
+bool secret_equal(const void *a, const void *b, size_t n);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * path - a decoded path below the root of the space, and the rules for names.
+ *
+ * A name is 1 to 255 bytes of valid UTF-8 without '/' and NUL, and is neither "." nor
+ * ".."; control characters are refused too, everything else round-trips (architecture
+ * D25). Thread: whoever owns the arena the parts point into.
+ */
+#ifndef QUARTET_STORAGE_PATH_H
+#define QUARTET_STORAGE_PATH_H
+
+#include <stddef.h>
+
+#include "service/core/arena.h"
+#include "service/core/bytes.h"
+#include "service/core/err.h"
+#include "service/core/str.h"
+
+struct path {
+	const struct bytes *part; /* n names, outermost first; n == 0 is the root */
+	size_t n;
+};
+
+/* ERR_INVALID_URI with the reason, or ERR_OK. */
+enum err path_check_name(struct bytes name, struct errinfo *why) ERR_CHECKED;
+
+/*
+ * From percent-encoded text such as "/a/b%20c"; one leading and one trailing '/' are
+ * ignored, an empty part in between is refused, and so is an encoded '/'.
+ * ERR_INVALID_URI names the part; more than depth_max parts are refused too.
+ */
+enum err path_parse(struct arena *a, struct bytes encoded, size_t depth_max,
+    struct path *out, struct errinfo *why) ERR_CHECKED;
+
+/* The first n parts. */
+struct path path_front(struct path p, size_t n);
+/* p with one more part, or with all of `tail` behind it; .part is NULL without memory. */
+struct path path_child(struct arena *a, struct path p, struct bytes name);
+struct path path_join(struct arena *a, struct path p, struct path tail);
+
+/* The last part, "" for the root. */
+struct bytes path_name(struct path p);
+
+/* "/a/b%20c", RFC 3986; "" for the root. */
+void path_encode(struct str *to, struct path p);
+/* "/a/b c" for people and logs; "/" for the root. */
+struct bytes path_show(struct arena *a, struct path p);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/check.h"
+
+#include <string.h>
+
+#include "service/core/digest.h"
+#include "service/core/encode.h"
+
+static void
+crc32c_of_the_check_string_is_the_published_value(void **state)
+{
+	(void)state;
+	assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283u);
+}
+
+static void
+crc32c_continues_where_it_stopped(void **state)
+{
+	uint32_t part = crc32c(0, "1234", 4);
+
+	(void)state;
+	assert_int_equal(crc32c(part, "56789", 5), 0xe3069283u);
+	assert_int_equal(crc32c(part, "", 0), part);
+}
+
+static void
+joining_two_crcs_equals_the_crc_of_the_whole(void **state)
+{
+	static uint8_t data[70000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof data; i++)
+		data[i] = (uint8_t)(i * 31 + (i >> 8));
+	for (size_t cut = 0; cut <= sizeof data; cut += 4999) {
+		uint32_t a = crc32c(0, data, cut);
+		uint32_t b = crc32c(0, data + cut, sizeof data - cut);
+
+		assert_int_equal(
+		    crc32c_join(a, b, sizeof data - cut), crc32c(0, data, sizeof data));
+	}
+}
+
+static void
+md5_can_be_read_in_between(void **state)
+{
+	struct md5 *md5 = md5_new();
+	uint8_t sum[MD5_SIZE];
+	char hex[2 * MD5_SIZE + 1];
+
+	(void)state;
+	assert_non_null(md5);
+	md5_end(md5, sum);
+	hex_encode(sum, sizeof sum, hex);
+	assert_string_equal(hex, "d41d8cd98f00b204e9800998ecf8427e");
+	md5_add(md5, "ab", 2);
+	md5_end(md5, sum);
+	md5_add(md5, "c", 1);
+	md5_end(md5, sum);
+	hex_encode(sum, sizeof sum, hex);
+	assert_string_equal(hex, "900150983cd24fb0d6963f7d28e17f72");
+	md5_free(md5);
+}
+
+static void
+hmac_is_the_one_of_rfc_4231(void **state)
+{
+	uint8_t mac[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+
+	(void)state;
+	assert_true(hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, mac));
+	hex_encode(mac, sizeof mac, hex);
+	assert_string_equal(
+	    hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(crc32c_of_the_check_string_is_the_published_value),
+	    cmocka_unit_test(crc32c_continues_where_it_stopped),
+	    cmocka_unit_test(joining_two_crcs_equals_the_crc_of_the_whole),
+	    cmocka_unit_test(md5_can_be_read_in_between),
+	    cmocka_unit_test(hmac_is_the_one_of_rfc_4231),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
