@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file is read by libconfuse as plain text values; what a value means is decided
- * here, by the row of the table, while the parser still knows its line.
+ * here, by the row of the table, while the parser still knows its line. libconfuse gets
+ * the text from memory and without comments: it ends the process when reading fails, and
+ * counts the line of a comment more than once.
  */
 #include "conf/settings.h"
 
 #include <confuse.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -49,10 +52,15 @@ static const struct row rows[] = {
 
 enum { N_ROWS = sizeof rows / sizeof rows[0] };
 
+/* More than that is no configuration. */
+enum { FILE_MAX = 1024 * 1024, READ_SIZE = 4096 };
+
 /* One reading of a file. libconfuse's callbacks carry no argument of ours: the thread
  * that reads has this one. */
 static _Thread_local struct reading {
+	const char *path;
 	struct settings s;
+	bool seen[N_ROWS]; /* the file has set this row */
 	struct errinfo why;
 	bool failed;
 } * the_reading;
@@ -114,8 +122,10 @@ parse_number(const struct row *row, struct bytes text, uint64_t *out)
 
 	while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
 		digits++;
-	if (!bytes_u64((struct bytes){text.p, digits}, &v))
+	if (digits == 0)
 		return "is not a number";
+	if (!bytes_u64((struct bytes){text.p, digits}, &v))
+		return "is too large";
 	suffix = bytes_trim(bytes_skip(text, digits));
 	if (suffix.n > 0) {
 		factor = 0;
@@ -155,7 +165,19 @@ set_text(char **at, const char *value)
 	CHECK(*at != NULL);
 }
 
-/* Store one value; NULL or what is wrong with it. */
+static void
+list_add(struct settings_list *list, const char *item)
+{
+	list->items = realloc(list->items, (list->n + 1) * sizeof *list->items);
+	CHECK(list->items != NULL);
+	list->items[list->n] = NULL;
+	set_text(&list->items[list->n++], item);
+}
+
+/*
+ * Store one value; NULL or what is wrong with it. The items of a list are only looked
+ * at: they are taken over when the file has been read.
+ */
 static const char *
 set_value(struct settings *s, const struct row *row, const char *value)
 {
@@ -186,23 +208,12 @@ set_value(struct settings *s, const struct row *row, const char *value)
 	case KIND_LIST:
 		break;
 	}
-	CHECK(row->kind == KIND_LIST);
-	{
-		struct settings_list *list = field(s, row);
-
-		list->items = realloc(list->items, (list->n + 1) * sizeof *list->items);
-		CHECK(list->items != NULL);
-		list->items[list->n] = NULL;
-		set_text(&list->items[list->n++], value);
-	}
-	return NULL;
+	return value[0] == '\0' ? "is an empty item" : NULL;
 }
 
 static void
 set_default(struct settings *s, const struct row *row)
 {
-	struct bytes rest = bytes_of(row->fallback), item;
-
 	switch (row->kind) {
 	case KIND_NUMBER:
 		*(uint64_t *)field(s, row) = row->number;
@@ -214,45 +225,44 @@ set_default(struct settings *s, const struct row *row)
 	case KIND_TEXT:
 		set_text(field(s, row), row->fallback);
 		break;
-	case KIND_LIST:
-		while (bytes_token(&rest, " ", &item)) {
-			char *copy = strndup(item.p, item.n);
-
-			CHECK(copy != NULL && set_value(s, row, copy) == NULL);
-			free(copy);
-		}
+	case KIND_LIST: /* libconfuse has it, for `+=` */
 		break;
 	}
 }
 
-/* Called by libconfuse for each value, while cfg->line is where it stands. */
-static int
-value_read(cfg_t *cfg, cfg_opt_t *opt)
+static void
+refuse_value(cfg_t *cfg, const struct row *row, const char *value, const char *bad)
 {
-	const struct row *row = row_named(cfg_opt_name(opt));
-	unsigned n = cfg_opt_size(opt);
-	const char *value = n == 0 ? "" : cfg_opt_getnstr(opt, n - 1);
-	const char *bad;
-
-	if (row->kind == KIND_LIST &&
-	    n == 1) { /* the file's items replace the default's */
-		struct settings_list *list = field(&the_reading->s, row);
-
-		while (list->n > 0)
-			free(list->items[--list->n]);
-	}
-	bad = value == NULL ? "has no value" : set_value(&the_reading->s, row, value);
-	if (bad == NULL)
-		return 0;
 	if (row->kind == KIND_CHOICE)
 		cfg_error(cfg, "%s: \"%s\" %s (%s)", row->name, value, bad, row->choices);
 	else
-		cfg_error(
-		    cfg, "%s: \"%s\" %s", row->name, value == NULL ? "" : value, bad);
-	return -1;
+		cfg_error(cfg, "%s: \"%s\" %s", row->name, value, bad);
 }
 
-static void
+/* Called by libconfuse once for each value, while cfg->line is where it stands. */
+static int
+value_read(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+	const struct row *row = row_named(cfg_opt_name(opt));
+	bool *seen = &the_reading->seen[row - rows];
+	bool is_first = row->kind != KIND_LIST || cfg_opt_size(opt) == 1;
+	const char *bad;
+
+	if (is_first && *seen) {
+		cfg_error(cfg, "%s is set a second time", row->name);
+		return -1;
+	}
+	*seen = true;
+	bad = set_value(&the_reading->s, row, value);
+	if (bad != NULL) {
+		refuse_value(cfg, row, value, bad);
+		return -1;
+	}
+	*(const char **)result = value;
+	return 0;
+}
+
+__attribute__((format(printf, 2, 0))) static void
 parse_failed(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char text[ERRINFO_TEXT_SIZE / 2];
@@ -261,41 +271,186 @@ parse_failed(cfg_t *cfg, const char *fmt, va_list ap)
 		return; /* the first fault is the one to mend */
 	the_reading->failed = true;
 	(void)vsnprintf(text, sizeof text, fmt, ap);
-	(void)errinfo_set(&the_reading->why, ERR_CONFIG, "%s:%d: %s",
-	    cfg->filename == NULL ? "?" : cfg->filename, cfg->line, text);
+	(void)errinfo_set(&the_reading->why, ERR_CONFIG, "%s:%d: %s", the_reading->path,
+	    cfg->line, text);
+}
+
+/* The defaults of the lists, where `+=` adds to them and `=` replaces them. */
+static void
+give_lists(cfg_t *cfg)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		struct bytes rest = bytes_of(rows[i].fallback), item;
+		cfg_opt_t *opt = cfg_getopt(cfg, rows[i].name);
+
+		if (rows[i].kind != KIND_LIST)
+			continue;
+		while (bytes_token(&rest, " ", &item)) {
+			char *copy = strndup(item.p, item.n);
+
+			CHECK(copy != NULL);
+			CHECK(
+			    cfg_opt_setnstr(opt, copy, cfg_opt_size(opt)) == CFG_SUCCESS);
+			free(copy);
+		}
+	}
+}
+
+static void
+take_lists(cfg_t *cfg, struct settings *s)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		cfg_opt_t *opt = cfg_getopt(cfg, rows[i].name);
+
+		if (rows[i].kind != KIND_LIST)
+			continue;
+		for (unsigned k = 0; k < cfg_opt_size(opt); k++)
+			list_add(field(s, &rows[i]), cfg_opt_getnstr(opt, k));
+	}
+}
+
+/* Position behind the quoted string that begins at `at`; it may lack its end. */
+static size_t
+quoted_end(struct bytes text, size_t at)
+{
+	char quote = text.p[at++];
+
+	while (at < text.n && text.p[at] != quote)
+		at += text.p[at] == '\\' ? 2 : 1;
+	return at + 1;
+}
+
+/*
+ * Position behind the comment that begins at `at`; `at` itself if none does, and past
+ * the text if it has no end. Two slashes inside a word belong to it: ivo://host/vault
+ * needs no quotes.
+ */
+static size_t
+comment_end(struct bytes text, size_t at)
+{
+	static const struct bytes between = {" \t\r\n={},\"'", 9};
+	struct bytes rest = bytes_skip(text, at);
+	bool in_word = at > 0 && bytes_find(between, text.p[at - 1]) == between.n;
+
+	if (rest.p[0] == '#' || (!in_word && bytes_starts(rest, BYTES("//"))))
+		return at + bytes_find(rest, '\n');
+	if (!bytes_starts(rest, BYTES("/*")))
+		return at;
+	for (size_t end = at + 2; end + 1 < text.n; end++)
+		if (text.p[end] == '*' && text.p[end + 1] == '/')
+			return end + 2;
+	return text.n + 1;
+}
+
+static int
+line_of(struct bytes text, size_t at)
+{
+	int line = 1;
+
+	for (size_t i = 0; i < at; i++)
+		line += text.p[i] == '\n';
+	return line;
+}
+
+/* Blanks in place of comments; what remains keeps its line. */
+static enum err
+blank_comments(const char *path, char *p, size_t n, struct errinfo *why)
+{
+	struct bytes text = {p, n};
+	size_t end;
+
+	for (size_t at = 0; at < n; at = end) {
+		if (p[at] == '"' || p[at] == '\'') {
+			end = quoted_end(text, at);
+			continue;
+		}
+		end = comment_end(text, at);
+		if (end > n)
+			return errinfo_set(why, ERR_CONFIG,
+			    "%s:%d: the comment has no end", path, line_of(text, at));
+		for (size_t i = at; i < end; i++)
+			if (p[i] != '\n')
+				p[i] = ' ';
+		if (end == at)
+			end++;
+	}
+	return ERR_OK;
+}
+
+/* The whole file; *to is the caller's to release in any case. */
+static enum err
+read_text(const char *path, struct str *to, struct errinfo *why)
+{
+	FILE *f = fopen(path, "re");
+	size_t got = 0;
+	char *at;
+	enum err e = ERR_OK;
+
+	if (f == NULL)
+		return errinfo_sys(why, ERR_CONFIG, errno, "cannot read %s", path);
+	while ((at = str_reserve(to, READ_SIZE)) != NULL &&
+	       (got = fread(at, 1, READ_SIZE, f)) > 0)
+		str_grow(to, got);
+	if (ferror(f))
+		e = errinfo_sys(why, ERR_CONFIG, errno, "cannot read %s", path);
+	else if (str_failed(to))
+		e = errinfo_set(
+		    why, ERR_CONFIG, "%s: is larger than %d bytes", path, FILE_MAX);
+	else if (bytes_find(str_bytes(to), '\0') < to->n)
+		e = errinfo_set(why, ERR_CONFIG, "%s: is not a text file", path);
+	(void)fclose(f); /* read only: nothing to lose */
+	return e;
 }
 
 static enum err
-read_file(const char *path, struct errinfo *why)
+parse_text(const char *text, struct errinfo *why)
 {
 	cfg_opt_t opts[N_ROWS + 1];
 	cfg_t *cfg;
 	int result;
 
 	for (size_t i = 0; i < N_ROWS; i++) {
-		cfg_opt_t text = CFG_STR(rows[i].name, NULL, CFGF_NODEFAULT);
-		cfg_opt_t list = CFG_STR_LIST(rows[i].name, NULL, CFGF_NODEFAULT);
+		cfg_opt_t one =
+		    CFG_STR_CB(rows[i].name, NULL, CFGF_NODEFAULT, value_read);
+		cfg_opt_t list =
+		    CFG_STR_LIST_CB(rows[i].name, NULL, CFGF_NODEFAULT, value_read);
 
-		opts[i] = rows[i].kind == KIND_LIST ? list : text;
+		opts[i] = rows[i].kind == KIND_LIST ? list : one;
 	}
 	opts[N_ROWS] = (cfg_opt_t)CFG_END();
 	cfg = cfg_init(opts, CFGF_NONE);
 	if (cfg == NULL)
-		return errinfo_set(why, ERR_NO_MEMORY, "no memory to read %s", path);
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory to read the settings");
 	(void)cfg_set_error_function(cfg, parse_failed);
-	for (size_t i = 0; i < N_ROWS; i++)
-		(void)cfg_set_validate_func(cfg, rows[i].name, value_read);
-	errno = 0;
-	result = cfg_parse(cfg, path);
+	give_lists(cfg);
+	result = cfg_parse_buf(cfg, text);
+	if (result != CFG_SUCCESS)
+		cfg_error(cfg, "cannot be understood"); /* unless it said why */
+	else
+		take_lists(cfg, &the_reading->s);
 	(void)cfg_free(cfg);
-	if (result == CFG_FILE_ERROR)
-		return errinfo_sys(why, ERR_CONFIG, errno, "cannot read %s", path);
-	if (result != CFG_SUCCESS || the_reading->failed) {
-		if (why != NULL)
-			*why = the_reading->why;
-		return ERR_CONFIG;
-	}
-	return ERR_OK;
+	if (!the_reading->failed)
+		return ERR_OK;
+	if (why != NULL)
+		*why = the_reading->why;
+	return ERR_CONFIG;
+}
+
+static enum err
+read_file(const char *path, struct errinfo *why)
+{
+	struct str text;
+	enum err e;
+
+	str_init(&text, FILE_MAX + READ_SIZE);
+	str_adds(&text, ""); /* an empty file is a text too */
+	e = read_text(path, &text, why);
+	if (e == ERR_OK)
+		e = blank_comments(path, text.p, text.n, why);
+	if (e == ERR_OK)
+		e = parse_text(text.p, why);
+	str_release(&text);
+	return e;
 }
 
 /* What one row cannot know. */
@@ -308,7 +463,7 @@ check_together(const char *path, struct settings *s, struct errinfo *why)
 
 		(void)gethostname(name, sizeof name - 1);
 		CHECK(asprintf(&host, "%s:8443", name) > 0);
-		CHECK(set_value(s, row_named("hosts"), host) == NULL);
+		list_add(&s->hosts, host);
 		free(host);
 	}
 	if (s->resource_id[0] == '\0') {
@@ -348,7 +503,7 @@ check_together(const char *path, struct settings *s, struct errinfo *why)
 enum err
 settings_load(const char *path, struct settings *out, struct errinfo *why)
 {
-	struct reading reading = {0};
+	struct reading reading = {.path = path};
 	enum err e;
 
 	for (size_t i = 0; i < N_ROWS; i++)
@@ -390,7 +545,7 @@ print_text(struct str *to, const char *text)
 {
 	str_addc(to, '"');
 	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
+		if (*text == '"' || *text == '\\' || *text == '$')
 			str_addc(to, '\\');
 		str_addc(to, *text);
 	}

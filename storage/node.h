@@ -81,6 +81,8 @@ struct node {
 
 	const struct node_property *properties; /* ascending by URI */
 	size_t n_properties;
+
+	struct bytes unknown_parts; /* what a newer server stored; kept as it is */
 };
 
 #endif

@@ -81,38 +81,50 @@ add_chunk(struct arena *a, size_t size)
 	return c;
 }
 
-void *
-arena_alloc(struct arena *a, size_t size)
+#ifdef QUARTET_ARENA_CHECKED
+static void *
+take(struct arena *a, size_t size, size_t padded)
 {
-	size_t padded = (size + ALIGN - 1) / ALIGN * ALIGN;
+	struct arena_chunk *c = add_chunk(a, size);
+
+	(void)padded;
+	return c == NULL ? NULL : chunk_start(c);
+}
+#else
+static void *
+take(struct arena *a, size_t size, size_t padded)
+{
+	bool own = padded > (CHUNK_SIZE - HEADER_SIZE) / 4;
 	struct arena_chunk *c;
 	char *p;
 
-	if (padded < size || padded > a->limit_bytes - a->used_bytes)
-		return NULL;
-#ifdef QUARTET_ARENA_CHECKED
-	c = add_chunk(a, size);
-	if (c == NULL)
-		return NULL;
-	a->used_bytes += padded;
-	return chunk_start(c);
-#endif
+	(void)size;
 	if (padded > (size_t)(a->end - a->at)) {
-		bool own = padded > (CHUNK_SIZE - HEADER_SIZE) / 4;
-
 		c = add_chunk(a, own ? padded : CHUNK_SIZE - HEADER_SIZE);
 		if (c == NULL)
 			return NULL;
-		if (own) {
-			a->used_bytes += padded;
+		if (own)
 			return chunk_start(c);
-		}
 		a->at = chunk_start(c);
 		a->end = a->at + c->size;
 	}
 	p = a->at;
 	a->at += padded;
-	a->used_bytes += padded;
+	return p;
+}
+#endif
+
+void *
+arena_alloc(struct arena *a, size_t size)
+{
+	size_t padded = size == 0 ? ALIGN : (size + ALIGN - 1) / ALIGN * ALIGN;
+	void *p;
+
+	if (padded < size || padded > a->limit_bytes - a->used_bytes)
+		return NULL;
+	p = take(a, size, padded);
+	if (p != NULL)
+		a->used_bytes += padded;
 	return p;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/core/bytes.h"
 
-static char
-lower(char c)
+char
+bytes_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c < 'A' || c > 'Z')
+		return c;
+	return (char)(c - 'A' + 'a');
 }
 
 bool
@@ -13,7 +15,7 @@ bytes_caseeq(struct bytes a, struct bytes b)
 	if (a.n != b.n)
 		return false;
 	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
+		if (bytes_lower(a.p[i]) != bytes_lower(b.p[i]))
 			return false;
 	return true;
 }

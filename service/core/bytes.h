@@ -45,11 +45,14 @@ bytes_is(struct bytes a, const char *s)
 static inline struct bytes
 bytes_skip(struct bytes b, size_t from)
 {
-	return (struct bytes){b.p + from, b.n - from};
+	return from == 0 ? b : (struct bytes){b.p + from, b.n - from};
 }
 
 /* ASCII only: names of headers, parameters, keywords, never names of nodes. */
 bool bytes_caseeq(struct bytes a, struct bytes b);
+
+/* One character; anything but an ASCII capital is left as it is. */
+char bytes_lower(char c);
 
 /* As memcmp, a shorter prefix first. */
 int bytes_cmp(struct bytes a, struct bytes b);

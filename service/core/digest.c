@@ -96,7 +96,7 @@ poly_multiply(uint32_t a, uint32_t b)
 }
 
 uint32_t
-crc32c_join(uint32_t a, uint32_t b, uint64_t b_length)
+crc32c_shift(uint64_t b_length)
 {
 	uint32_t shift = 1u << 31; /* x^0, then x^(8 * b_length) by repeated squaring */
 	uint32_t power = 1u << 23; /* x^8 */
@@ -106,7 +106,19 @@ crc32c_join(uint32_t a, uint32_t b, uint64_t b_length)
 			shift = poly_multiply(shift, power);
 		power = poly_multiply(power, power);
 	}
+	return shift;
+}
+
+uint32_t
+crc32c_join_shifted(uint32_t a, uint32_t b, uint32_t shift)
+{
 	return poly_multiply(shift, a) ^ b;
+}
+
+uint32_t
+crc32c_join(uint32_t a, uint32_t b, uint64_t b_length)
+{
+	return crc32c_join_shifted(a, b, crc32c_shift(b_length));
 }
 
 void

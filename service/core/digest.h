@@ -32,6 +32,9 @@ bool hmac_sha256(
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 /* The CRC of A followed by B, from the CRCs of both and the length of B. */
 uint32_t crc32c_join(uint32_t a, uint32_t b, uint64_t b_length);
+/* The same for many Bs of one length: the costly part once, then cheap joins. */
+uint32_t crc32c_shift(uint64_t b_length);
+uint32_t crc32c_join_shifted(uint32_t a, uint32_t b, uint32_t shift);
 
 /* From the system's generator; ends the process if there is none. */
 void random_bytes(void *p, size_t n);

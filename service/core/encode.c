@@ -142,20 +142,29 @@ unreserved(char c)
 	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
+static bool
+stays(char c, struct bytes also)
+{
+	return unreserved(c) || bytes_find(also, c) < also.n;
+}
+
 void
 pct_encode(struct str *s, struct bytes b, const char *also)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	struct bytes keep = bytes_of(also);
-	char *at = str_reserve(s, b.n > SIZE_MAX / 3 ? SIZE_MAX : 3 * b.n);
-	size_t n = 0;
+	size_t room = 0, n = 0;
+	char *at;
 
+	for (size_t i = 0; i < b.n; i++)
+		room += stays(b.p[i], keep) ? 1 : 3;
+	at = str_reserve(s, room);
 	if (at == NULL)
 		return;
 	for (size_t i = 0; i < b.n; i++) {
 		char c = b.p[i];
 
-		if (unreserved(c) || bytes_find(keep, c) < keep.n) {
+		if (stays(c, keep)) {
 			at[n++] = c;
 			continue;
 		}
@@ -197,13 +206,15 @@ pct_decode(struct arena *a, struct bytes b, bool plus_is_blank, struct bytes *ou
 	return true;
 }
 
-/* Length of the sequence that begins at p (at most n bytes), 0 if it is malformed. */
-static size_t
-utf8_sequence(const uint8_t *p, size_t n)
+size_t
+utf8_sequence(struct bytes b)
 {
+	const uint8_t *p = (const uint8_t *)b.p;
 	uint8_t low = 0x80, high = 0xbf; /* bounds of the second byte */
 	size_t len;
 
+	if (b.n == 0)
+		return 0;
 	if (p[0] < 0x80)
 		return 1;
 	if (p[0] >= 0xc2 && p[0] <= 0xdf)
@@ -222,7 +233,7 @@ utf8_sequence(const uint8_t *p, size_t n)
 		low = 0x90;
 	else if (p[0] == 0xf4)
 		high = 0x8f;
-	if (len > n || p[1] < low || p[1] > high)
+	if (len > b.n || p[1] < low || p[1] > high)
 		return 0;
 	for (size_t i = 2; i < len; i++)
 		if (p[i] < 0x80 || p[i] > 0xbf)
@@ -233,14 +244,12 @@ utf8_sequence(const uint8_t *p, size_t n)
 bool
 utf8_valid(struct bytes b)
 {
-	const uint8_t *p = (const uint8_t *)b.p;
-
-	for (size_t i = 0; i < b.n;) {
-		size_t len = utf8_sequence(p + i, b.n - i);
+	while (b.n > 0) {
+		size_t len = utf8_sequence(b);
 
 		if (len == 0)
 			return false;
-		i += len;
+		b = bytes_skip(b, len);
 	}
 	return true;
 }

@@ -49,4 +49,7 @@ bool pct_decode(struct arena *a, struct bytes b, bool plus_is_blank, struct byte
 /* True if `b` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool utf8_valid(struct bytes b);
 
+/* Bytes of the well-formed UTF-8 sequence that `b` begins with, 0 if there is none. */
+size_t utf8_sequence(struct bytes b);
+
 #endif

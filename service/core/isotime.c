@@ -115,13 +115,23 @@ expect(struct bytes *rest, const char *text)
 	return true;
 }
 
+static int
+days_of_month(int year, int month /* 0.. */)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month] + (month == 1 && is_leap);
+}
+
 static bool
 join(const struct tm *tm, int fraction, int64_t *ms_out)
 {
 	struct tm copy = *tm;
 	time_t t;
 
-	if (tm->tm_mon < 0 || tm->tm_mon > 11 || tm->tm_mday < 1 || tm->tm_mday > 31 ||
+	if (tm->tm_mon < 0 || tm->tm_mon > 11 || tm->tm_mday < 1 ||
+	    tm->tm_mday > days_of_month(tm->tm_year + 1900, tm->tm_mon) ||
 	    tm->tm_hour > 23 || tm->tm_min > 59 || tm->tm_sec > 60)
 		return false;
 	t = timegm(&copy);
@@ -146,12 +156,12 @@ isotime_parse(struct bytes text, int64_t *ms_out)
 	if (expect(&text, ".")) {
 		int digit;
 
-		if (text.n == 0)
+		if (!digits(&text, 1, &digit))
 			return false;
-		while (text.n > 0 && digits(&text, 1, &digit)) {
+		do {
 			fraction += digit * scale;
 			scale /= 10;
-		}
+		} while (digits(&text, 1, &digit));
 	}
 	(void)expect(&text, "Z");
 	if (text.n != 0)

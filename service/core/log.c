@@ -79,22 +79,32 @@ flush_output(struct output *o)
 	(void)pthread_mutex_lock(&the_log.lock);
 }
 
+static void
+wait_for_lines(void)
+{
+	struct timespec until;
+
+	CHECK(clock_gettime(CLOCK_REALTIME, &until) == 0);
+	until.tv_nsec += FLUSH_PERIOD_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	(void)pthread_cond_timedwait(&the_log.more, &the_log.lock, &until);
+}
+
 static void *
 write_lines(void *arg)
 {
+	bool is_last;
+
 	(void)arg;
 	(void)pthread_mutex_lock(&the_log.lock);
-	while (!the_log.stopping) {
-		struct timespec until;
-
-		CHECK(clock_gettime(CLOCK_REALTIME, &until) == 0);
-		until.tv_nsec += FLUSH_PERIOD_MS * 1000000L;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		(void)pthread_cond_timedwait(&the_log.more, &the_log.lock, &until);
+	do {
+		is_last = the_log.stopping; /* then what came before it is written too */
+		if (!is_last)
+			wait_for_lines();
 		flush_output(&the_log.messages);
 		flush_output(&the_log.access);
-	}
+	} while (!is_last);
 	(void)pthread_mutex_unlock(&the_log.lock);
 	return NULL;
 }
@@ -103,6 +113,16 @@ static int
 open_access(const char *path)
 {
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+}
+
+static void
+close_access(void)
+{
+	if (the_log.access.fd != STDERR_FILENO)
+		(void)close(the_log.access.fd);
+	the_log.access.fd = STDERR_FILENO;
+	free(the_log.access_path);
+	the_log.access_path = NULL;
 }
 
 enum err
@@ -124,9 +144,11 @@ log_open(enum log_level level, const char *access_path, struct errinfo *why)
 	str_init(&the_log.messages.lines, BACKLOG_LIMIT);
 	str_init(&the_log.access.lines, BACKLOG_LIMIT);
 	failed = pthread_create(&the_log.thread, NULL, write_lines, NULL);
-	if (failed != 0)
+	if (failed != 0) {
+		close_access();
 		return errinfo_sys(
 		    why, ERR_INTERNAL, failed, "cannot start the log thread");
+	}
 	(void)pthread_setname_np(the_log.thread, "log");
 	the_log.open = true;
 	return ERR_OK;
@@ -164,13 +186,9 @@ log_close(void)
 	(void)pthread_cond_signal(&the_log.more);
 	(void)pthread_mutex_unlock(&the_log.lock);
 	(void)pthread_join(the_log.thread, NULL);
-	if (the_log.access.fd != STDERR_FILENO)
-		(void)close(the_log.access.fd);
+	close_access();
 	str_release(&the_log.messages.lines);
 	str_release(&the_log.access.lines);
-	free(the_log.access_path);
-	the_log.access_path = NULL;
-	the_log.access.fd = STDERR_FILENO;
 	the_log.open = the_log.stopping = false;
 }
 
@@ -188,6 +206,14 @@ append(struct output *o, struct bytes line, bool urgent)
 		str_add(&o->lines, line);
 	if (urgent || o->lines.n > BACKLOG_LIMIT / 16)
 		(void)pthread_cond_signal(&the_log.more);
+	(void)pthread_mutex_unlock(&the_log.lock);
+}
+
+static void
+count_dropped(struct output *o)
+{
+	(void)pthread_mutex_lock(&the_log.lock);
+	o->dropped++;
 	(void)pthread_mutex_unlock(&the_log.lock);
 }
 
@@ -224,12 +250,14 @@ log_access(struct bytes text)
 	struct str line;
 
 	isotime_format(clock_wall_ms(), when);
-	str_init(&line, 16 * 1024);
+	str_init(&line, sizeof when + 2 + text.n);
 	str_adds(&line, when);
 	str_adds(&line, "Z ");
 	str_add(&line, text);
 	str_addc(&line, '\n');
-	if (!str_failed(&line))
+	if (str_failed(&line))
+		count_dropped(&the_log.access);
+	else
 		append(&the_log.access, str_bytes(&line), false);
 	str_release(&line);
 }

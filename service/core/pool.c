@@ -95,6 +95,39 @@ trim(struct pool *pool, size_t size)
 		}
 }
 
+static bool
+has_room(const struct pool *pool, size_t used, enum piece_class which)
+{
+	size_t limit = which == PIECE_LARGE ? pool->limit / 4 * 3 : pool->limit;
+
+	return used + sizes[which] <= limit;
+}
+
+/*
+ * `bytes` came back: post the oldest waiters that fit, and no more than can use them.
+ * Called with the lock held.
+ */
+static void
+wake(struct pool *pool, size_t bytes)
+{
+	struct pool_waiter **at = &pool->waiters, *w;
+	size_t used = pool->used, promised = 0;
+
+	while ((w = *at) != NULL && promised < bytes) {
+		if (!has_room(pool, used, w->wants)) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		if (pool->last_waiter == &w->next)
+			pool->last_waiter = at;
+		w->queued = false;
+		used += sizes[w->wants];
+		promised += sizes[w->wants];
+		loop_post(w->loop, &w->job);
+	}
+}
+
 bool
 pool_admit(struct pool *pool)
 {
@@ -114,6 +147,7 @@ pool_dismiss(struct pool *pool)
 	(void)pthread_mutex_lock(&pool->lock);
 	CHECK(pool->transfers > 0);
 	pool->transfers--;
+	wake(pool, pool->limit);
 	(void)pthread_mutex_unlock(&pool->lock);
 }
 
@@ -121,11 +155,10 @@ struct piece *
 pool_take(struct pool *pool, enum piece_class which)
 {
 	size_t size = sizes[which];
-	size_t limit = which == PIECE_LARGE ? pool->limit / 4 * 3 : pool->limit;
 	struct piece *piece = NULL;
 
 	(void)pthread_mutex_lock(&pool->lock);
-	if (pool->used + size > limit)
+	if (!has_room(pool, pool->used, which))
 		goto out;
 	piece = pool->free[which];
 	if (piece != NULL) {
@@ -144,15 +177,34 @@ out:
 	return piece;
 }
 
+struct piece *
+pool_take_loose(struct pool *pool, size_t size)
+{
+	struct piece *piece = piece_new(pool, size);
+
+	if (piece == NULL)
+		return NULL;
+	piece->refs = 1;
+	piece->disowned = true;
+	(void)pthread_mutex_lock(&pool->lock);
+	pool->disowned += size;
+	(void)pthread_mutex_unlock(&pool->lock);
+	return piece;
+}
+
 void
 pool_wait(struct pool *pool, struct pool_waiter *w)
 {
 	(void)pthread_mutex_lock(&pool->lock);
 	CHECK(!w->queued);
-	w->queued = true;
-	w->next = NULL;
-	*pool->last_waiter = w;
-	pool->last_waiter = &w->next;
+	if (has_room(pool, pool->used, w->wants)) {
+		loop_post(w->loop, &w->job);
+	} else {
+		w->queued = true;
+		w->next = NULL;
+		*pool->last_waiter = w;
+		pool->last_waiter = &w->next;
+	}
 	(void)pthread_mutex_unlock(&pool->lock);
 }
 
@@ -175,21 +227,6 @@ pool_unwait(struct pool *pool, struct pool_waiter *w)
 	}
 	(void)pthread_mutex_unlock(&pool->lock);
 	return found;
-}
-
-/* Something came back. Called with the lock held. */
-static void
-wake_one(struct pool *pool)
-{
-	struct pool_waiter *w = pool->waiters;
-
-	if (w == NULL)
-		return;
-	pool->waiters = w->next;
-	if (w->next == NULL)
-		pool->last_waiter = &pool->waiters;
-	w->queued = false;
-	loop_post(w->loop, &w->job);
 }
 
 void
@@ -219,7 +256,7 @@ piece_unref(struct piece *piece)
 		pool->cached += piece->size;
 		piece->next = *list;
 		*list = piece;
-		wake_one(pool);
+		wake(pool, piece->size);
 	}
 	(void)pthread_mutex_unlock(&pool->lock);
 }
@@ -234,7 +271,7 @@ piece_disown(struct piece *piece)
 		piece->disowned = true;
 		pool->used -= piece->size;
 		pool->disowned += piece->size;
-		wake_one(pool);
+		wake(pool, piece->size);
 	}
 	(void)pthread_mutex_unlock(&pool->lock);
 }

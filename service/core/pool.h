@@ -9,7 +9,9 @@
  * Nobody can be starved: transfers are admitted (pool_admit) only while the last quarter
  * of the limit has a small piece for each; large pieces use the other three quarters at
  * most; a transfer holds one piece that waits for its client and no more. So whatever
- * else is out is on its way through a disk, comes back, and wakes the oldest waiter.
+ * else is out is on its way through a disk, comes back, and wakes the oldest waiter it
+ * has room for. A transfer that was woken and wants nothing any more loses nobody's turn:
+ * pool_dismiss wakes who fits.
  *
  * A piece that a hung disk holds is disowned: it leaves the account at once, and is given
  * back to the system, not the pool, when the last reference goes.
@@ -46,10 +48,14 @@ struct pool_stats {
 	unsigned transfers;
 };
 
-/* Waits for a piece to come back. Owned by the caller; `job.run` is its callback. */
+/*
+ * Waits for a piece to come back. Owned by the caller, who sets the first three fields;
+ * `job.run` is its callback. `wants` is the smallest class that helps.
+ */
 struct pool_waiter {
 	struct loop_job job;
 	struct loop *loop;
+	enum piece_class wants;
 	struct pool_waiter *next;
 	bool queued;
 };
@@ -66,11 +72,18 @@ struct piece *pool_take(struct pool *pool, enum piece_class which);
 
 /*
  * After pool_take answered NULL: post w->job to w->loop once, when a piece has come back
- * (someone else may have got it: take again, wait again).
+ * (someone else may have got it: take again, wait again). At once, if one came back
+ * between the two calls.
  */
 void pool_wait(struct pool *pool, struct pool_waiter *w);
 /* Forget `w`. False: its job is posted already and will run. */
 bool pool_unwait(struct pool *pool, struct pool_waiter *w);
+
+/*
+ * One piece of any size (a multiple of PIECE_ALIGN) outside the account, as if disowned
+ * from birth: for the checksum tables of large files. NULL: no memory.
+ */
+struct piece *pool_take_loose(struct pool *pool, size_t size);
 
 void piece_ref(struct piece *piece);
 void piece_unref(struct piece *piece); /* NULL is fine */

@@ -7,10 +7,13 @@
 
 #include "service/core/check.h"
 
+/* No room beyond it, so that sizes can be added and doubled. */
+#define ROOM_MAX (SIZE_MAX / 4)
+
 void
 str_init(struct str *s, size_t limit_bytes)
 {
-	*s = (struct str){.limit_bytes = limit_bytes};
+	*s = (struct str){.limit_bytes = limit_bytes < ROOM_MAX ? limit_bytes : ROOM_MAX};
 }
 
 void
@@ -18,6 +21,8 @@ str_clear(struct str *s)
 {
 	s->n = 0;
 	s->failed = false;
+	if (s->p != NULL)
+		s->p[0] = '\0';
 }
 
 void
@@ -47,6 +52,7 @@ str_reserve(struct str *s, size_t n)
 		s->failed = true;
 		return NULL;
 	}
+	p[s->n] = '\0';
 	s->p = p;
 	s->room = room;
 	return p + s->n;

@@ -74,6 +74,53 @@ hmac_is_the_one_of_rfc_4231(void **state)
 	    hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+static void
+a_digest_in_one_go_is_the_published_one(void **state)
+{
+	uint8_t sum[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+
+	(void)state;
+	assert_true(md5_of("abc", 3, sum));
+	hex_encode(sum, MD5_SIZE, hex);
+	assert_string_equal(hex, "900150983cd24fb0d6963f7d28e17f72");
+	assert_true(md5_of("", 0, sum));
+	hex_encode(sum, MD5_SIZE, hex);
+	assert_string_equal(hex, "d41d8cd98f00b204e9800998ecf8427e");
+	assert_true(sha256_of("abc", 3, sum));
+	hex_encode(sum, SHA256_SIZE, hex);
+	assert_string_equal(
+	    hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+static void
+secrets_are_equal_only_in_every_byte(void **state)
+{
+	uint8_t a[32], b[32];
+
+	(void)state;
+	random_bytes(a, sizeof a);
+	(void)memcpy(b, a, sizeof b);
+	assert_true(secret_equal(a, b, sizeof a));
+	for (size_t i = 0; i < sizeof a; i++) {
+		b[i] ^= 0x80;
+		assert_false(secret_equal(a, b, sizeof a));
+		b[i] ^= 0x80;
+	}
+	assert_true(secret_equal(a, b, 0));
+}
+
+static void
+random_bytes_differ_each_time(void **state)
+{
+	uint8_t a[32], b[32];
+
+	(void)state;
+	random_bytes(a, sizeof a);
+	random_bytes(b, sizeof b);
+	assert_memory_not_equal(a, b, sizeof a);
+}
+
 int
 main(void)
 {
@@ -83,6 +130,9 @@ main(void)
 	    cmocka_unit_test(joining_two_crcs_equals_the_crc_of_the_whole),
 	    cmocka_unit_test(md5_can_be_read_in_between),
 	    cmocka_unit_test(hmac_is_the_one_of_rfc_4231),
+	    cmocka_unit_test(a_digest_in_one_go_is_the_published_one),
+	    cmocka_unit_test(secrets_are_equal_only_in_every_byte),
+	    cmocka_unit_test(random_bytes_differ_each_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replication/blob_ids.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "service/core/check.h"
+
+enum { LOW_MARK = STORE_ID_BLOCK / 2, RETRY_MS = 1000 };
+
+struct open_id {
+	struct open_id *prev, *next; /* ascending */
+	uint64_t id;
+};
+
+struct block {
+	uint64_t next, end;
+};
+
+struct blob_ids {
+	struct blob_ids_config config;
+	struct loop_timer *retry;
+	struct loop_job fetch_job;
+	struct store_reserve reserve;
+
+	pthread_mutex_t lock; /* of everything below */
+	struct block current, spare;
+	bool fetching, swept;
+	struct open_id *first, *last;
+	struct blob_ids_waiter *waiters;
+};
+
+/* Called with the lock held. */
+static void
+publish_oldest(struct blob_ids *ids)
+{
+	uint64_t oldest = ids->current.next;
+
+	if (!ids->swept)
+		return;
+	if (ids->first != NULL)
+		oldest = ids->first->id;
+	else if (ids->current.next == ids->current.end && ids->spare.end != 0)
+		oldest = ids->spare.next;
+	store_set_oldest_open(ids->config.store, oldest);
+}
+
+static void
+leaf_made(struct location_call *call)
+{
+	free(container_of(
+	    call, struct location_leaf, call)); /* made on demand if this failed */
+}
+
+static void
+make_leaves(struct blob_ids *ids, unsigned leaf)
+{
+	for (unsigned i = 0; i < ids->config.n; i++) {
+		struct location_leaf *l = calloc(1, sizeof *l);
+
+		if (l == NULL)
+			return;
+		l->call = (struct location_call){
+		    .verb = LOCATION_LEAF, .loop = ids->config.loop, .done = leaf_made};
+		l->leaf = leaf;
+		location_submit(ids->config.location[i], &l->call);
+	}
+}
+
+static void
+add_block(struct blob_ids *ids, uint64_t first)
+{
+	struct block block = {first, first + STORE_ID_BLOCK};
+	struct blob_ids_waiter *w, *next;
+
+	(void)pthread_mutex_lock(&ids->lock);
+	if (ids->current.next == ids->current.end)
+		ids->current = block;
+	else
+		ids->spare = block;
+	ids->fetching = false;
+	publish_oldest(ids);
+	w = ids->waiters;
+	ids->waiters = NULL;
+	(void)pthread_mutex_unlock(&ids->lock);
+	for (; w != NULL; w = next) {
+		next = w->next;
+		loop_post(w->loop, &w->job);
+	}
+}
+
+static void
+reserved(struct change *change)
+{
+	struct blob_ids *ids = container_of(change, struct blob_ids, reserve.change);
+
+	if (change->err !=
+	    ERR_OK) { /* the store will be writable again, or the server end */
+		loop_timer_set(ids->retry, RETRY_MS);
+		return;
+	}
+	make_leaves(ids, blob_leaf(ids->reserve.first_out));
+	add_block(ids, ids->reserve.first_out);
+}
+
+static void
+fetch(void *arg)
+{
+	struct blob_ids *ids = arg;
+
+	ids->reserve = (struct store_reserve){
+	    .change = {.loop = ids->config.loop, .done = reserved}};
+	store_reserve(ids->config.store, &ids->reserve);
+}
+
+static void
+fetch_on_loop(struct loop_job *job)
+{
+	fetch(container_of(job, struct blob_ids, fetch_job));
+}
+
+/* Called with the lock held. */
+static void
+fetch_if_low(struct blob_ids *ids)
+{
+	uint64_t left = ids->current.end - ids->current.next;
+
+	if (ids->fetching || ids->spare.end != 0 || left > LOW_MARK)
+		return;
+	ids->fetching = true;
+	loop_post(ids->config.loop, &ids->fetch_job);
+}
+
+enum err
+blob_ids_new(
+    const struct blob_ids_config *config, struct blob_ids **out, struct errinfo *why)
+{
+	struct blob_ids *ids = calloc(1, sizeof *ids);
+
+	if (ids == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for blob ids");
+	ids->config = *config;
+	ids->fetch_job.run = fetch_on_loop;
+	ids->retry = loop_timer_new(config->loop, fetch, ids);
+	if (ids->retry == NULL) {
+		free(ids);
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for blob ids");
+	}
+	CHECK(pthread_mutex_init(&ids->lock, NULL) == 0);
+	*out = ids;
+	return ERR_OK;
+}
+
+void
+blob_ids_start(struct blob_ids *ids)
+{
+	(void)pthread_mutex_lock(&ids->lock);
+	fetch_if_low(ids);
+	(void)pthread_mutex_unlock(&ids->lock);
+}
+
+void
+blob_ids_free(struct blob_ids *ids)
+{
+	struct open_id *next;
+
+	if (ids == NULL)
+		return;
+	for (struct open_id *o = ids->first; o != NULL; o = next) {
+		next = o->next; /* an upload that a hung location never gave back */
+		free(o);
+	}
+	loop_timer_free(ids->retry);
+	(void)pthread_mutex_destroy(&ids->lock);
+	free(ids);
+}
+
+/* Called with the lock held. */
+static bool
+take(struct blob_ids *ids, struct open_id *o)
+{
+	if (ids->current.next == ids->current.end) {
+		ids->current = ids->spare;
+		ids->spare = (struct block){0, 0};
+	}
+	fetch_if_low(ids);
+	if (ids->current.next == ids->current.end)
+		return false;
+	o->id = ids->current.next++;
+	o->prev = ids->last;
+	if (ids->last != NULL)
+		ids->last->next = o;
+	else
+		ids->first = o;
+	ids->last = o;
+	publish_oldest(ids);
+	return true;
+}
+
+bool
+blob_ids_take(struct blob_ids *ids, uint64_t *id_out)
+{
+	struct open_id *o = calloc(1, sizeof *o);
+	bool good;
+
+	if (o == NULL)
+		return false;
+	(void)pthread_mutex_lock(&ids->lock);
+	good = take(ids, o);
+	(void)pthread_mutex_unlock(&ids->lock);
+	if (good)
+		*id_out = o->id;
+	else
+		free(o);
+	return good;
+}
+
+void
+blob_ids_wait(struct blob_ids *ids, struct blob_ids_waiter *w)
+{
+	bool ready;
+
+	(void)pthread_mutex_lock(&ids->lock);
+	ready = ids->current.next < ids->current.end || ids->spare.end != 0;
+	if (!ready) {
+		w->next = ids->waiters;
+		ids->waiters = w;
+		fetch_if_low(ids);
+	}
+	(void)pthread_mutex_unlock(&ids->lock);
+	if (ready)
+		loop_post(w->loop, &w->job);
+}
+
+void
+blob_ids_close(struct blob_ids *ids, uint64_t id)
+{
+	struct open_id *o;
+
+	(void)pthread_mutex_lock(&ids->lock);
+	o = ids->first;
+	while (o != NULL && o->id != id)
+		o = o->next;
+	CHECK(o != NULL);
+	*(o->prev != NULL ? &o->prev->next : &ids->first) = o->next;
+	*(o->next != NULL ? &o->next->prev : &ids->last) = o->prev;
+	publish_oldest(ids);
+	(void)pthread_mutex_unlock(&ids->lock);
+	free(o);
+}
+
+void
+blob_ids_swept(struct blob_ids *ids)
+{
+	(void)pthread_mutex_lock(&ids->lock);
+	ids->swept = true;
+	publish_oldest(ids);
+	(void)pthread_mutex_unlock(&ids->lock);
+}

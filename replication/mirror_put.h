@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mirror_put - the inside of one upload, shared by mirror_put.c (until the caller is
+ * told) and mirror_settle.c (what follows). Internal to replication.
+ */
+#ifndef QUARTET_REPLICATION_MIRROR_PUT_H
+#define QUARTET_REPLICATION_MIRROR_PUT_H
+
+#include "replication/mirror.h"
+
+enum { PUT_MAGIC = 0x50555421 };
+
+enum put_phase {
+	PUT_NEW,
+	PUT_OPENING,
+	PUT_OPENED,
+	PUT_FILLING,
+	PUT_FINISHING,
+	PUT_DONE, /* the caller was told, good or bad */
+	PUT_COMMITTED,
+	PUT_ABANDONED,
+};
+
+enum copy_state { COPY_ABSENT, COPY_WRITING, COPY_FINISHING, COPY_DURABLE, COPY_FAILED };
+
+/* A part of the body on its way to the locations. */
+struct chunk {
+	struct chunk *next; /* behind it in the digest's line */
+	struct piece *piece;
+	size_t n; /* bytes of the body */
+	uint64_t offset; /* in the file */
+	unsigned owed; /* writes of live copies, and the digest */
+};
+
+struct copy {
+	struct location *location;
+	enum copy_state state;
+	bool full; /* failed for lack of space */
+	bool hung; /* counted as stuck in health */
+	bool settling; /* its last call or change, in mirror_settle.c, was made */
+	bool left; /* its file could not be abandoned */
+	struct location_file *file;
+	struct put_call *first, **last; /* calls under way, oldest first */
+	uint64_t backlog_bytes; /* given to it and not yet written */
+	uint64_t congested_ms; /* since when that is at the limit; 0: it is not */
+};
+
+/* One call to a location; freed when it returns, whatever became of the copy. */
+struct put_call {
+	struct location_put put;
+	struct put_call *next;
+	struct mirror_put *owner;
+	struct copy *copy;
+	struct chunk *chunk; /* NULL: none, or it no longer waits for this call */
+	struct piece *piece; /* a reference of its own */
+};
+
+struct mirror_put {
+	uint32_t magic;
+	struct mirror *m;
+	struct loop *loop;
+	struct mirror_put_spec spec;
+	char *path;
+	enum put_phase phase;
+	bool small;
+	unsigned out; /* location calls and metadata changes not yet back */
+	struct copy copy[LOCATIONS_MAX];
+	uint64_t id; /* 0: not taken yet */
+	struct blob blob; /* for the caller */
+	struct errinfo why;
+	mirror_put_done_fn *done;
+	void *arg;
+	struct loop_timer *timer;
+	uint64_t quorum_ms; /* since when there is a quorum that waits for stragglers */
+	struct blob_ids_waiter id_waiter;
+	bool waiting_for_id;
+
+	struct source *body;
+	bool body_ended;
+	uint64_t received, in_flight; /* bytes */
+	struct chunk *only; /* of a small body */
+	struct chunk *digest_first, **digest_last; /* what the digest has not seen */
+	bool digesting; /* the first of them is with a worker */
+	bool digest_failed;
+	struct md5 *md5;
+	struct blob_table *table;
+	struct worker_job digest_job;
+};
+
+/* Make one call to a copy's location; fill in what it shall do, then send it. */
+struct put_call *mirror_put_call(struct mirror_put *put, struct copy *copy,
+    struct piece *piece, size_t n, uint64_t offset);
+void mirror_put_send(struct put_call *call);
+
+/* The next step of whatever phase it is in; the put may be gone afterwards. */
+void mirror_put_advance(struct mirror_put *put);
+
+/* The same after the end; frees the put when nothing is left to do. */
+void mirror_put_settle(struct mirror_put *put);
+
+/* Everything a put owns, once nothing is out. */
+void mirror_put_free(struct mirror_put *put);
+
+/* Drop what waits for the digest. */
+void mirror_put_drop_digests(struct mirror_put *put);
+
+#endif

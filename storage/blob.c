@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Record, little-endian: version 1 (1) | CRC32C of blob id and all that follows (4) |
+ * length (8) | MD5 (16) | have (1) | want (1) | references (4) | created (8).
+ */
+#include "storage/blob.h"
+
+#include "service/core/check.h"
+#include "storage/blob_write.h"
+#include "storage/keys.h"
+#include "storage/pack.h"
+
+enum { VERSION = 1, AT_CRC = 1, AT_REST = 5, RECORD_SIZE = 43, LOCATIONS = 8 };
+
+static uint32_t
+record_crc(uint64_t id, const uint8_t *record)
+{
+	uint8_t bytes[8];
+
+	pack_store(bytes, id, sizeof bytes);
+	return crc32c(
+	    crc32c(0, bytes, sizeof bytes), record + AT_REST, RECORD_SIZE - AT_REST);
+}
+
+static void
+encode(const struct blob *blob, uint8_t record[RECORD_SIZE])
+{
+	record[0] = VERSION;
+	pack_store(record + AT_REST, blob->length, 8);
+	(void)memcpy(record + AT_REST + 8, blob->md5, MD5_SIZE);
+	record[AT_REST + 24] = blob->have;
+	record[AT_REST + 25] = blob->want;
+	pack_store(record + AT_REST + 26, blob->references, 4);
+	pack_store(record + AT_REST + 30, (uint64_t)blob->created_ms, 8);
+	pack_store(record + AT_CRC, record_crc(blob->id, record), 4);
+}
+
+static enum err
+decode(uint64_t id, struct bytes value, struct blob *out, struct errinfo *why)
+{
+	const uint8_t *p = (const uint8_t *)value.p;
+
+	if (value.n != RECORD_SIZE || p[0] != VERSION ||
+	    pack_load(p + AT_CRC, 4) != record_crc(id, p))
+		return errinfo_set(why, ERR_DAMAGED, "record of blob %llu is damaged",
+		    (unsigned long long)id);
+	*out = (struct blob){
+	    .id = id,
+	    .length = pack_load(p + AT_REST, 8),
+	    .have = p[AT_REST + 24],
+	    .want = p[AT_REST + 25],
+	    .references = (uint32_t)pack_load(p + AT_REST + 26, 4),
+	    .created_ms = (int64_t)pack_load(p + AT_REST + 30, 8),
+	};
+	(void)memcpy(out->md5, p + AT_REST + 8, MD5_SIZE);
+	return ERR_OK;
+}
+
+static enum err
+load(struct db_txn *txn, uint64_t id, struct blob *out, struct errinfo *why)
+{
+	struct key key = key_id(id);
+	struct bytes value;
+	enum err e = db_get(txn, DB_BLOB, key_bytes(&key), &value, why);
+
+	return e == ERR_OK ? decode(id, value, out, why) : e;
+}
+
+static enum err
+store(struct write *w, const struct blob *blob, bool is_new, struct errinfo *why)
+{
+	uint8_t record[RECORD_SIZE];
+	struct key key = key_id(blob->id);
+	struct bytes value = {(const char *)record, sizeof record};
+
+	encode(blob, record);
+	return is_new ? db_append(w->txn, DB_BLOB, key_bytes(&key), value, why)
+		      : db_put(w->txn, DB_BLOB, key_bytes(&key), value, why);
+}
+
+static bool
+has(location_map map, unsigned location)
+{
+	return map >> location & 1;
+}
+
+/* Delete (`add` false) or write the repair rows of a blob as it is now. */
+static enum err
+repair_rows(struct write *w, const struct blob *blob, bool add, struct errinfo *why)
+{
+	unsigned copies = (unsigned)__builtin_popcount(blob->have);
+	static const char row[12]; /* no attempts yet, at once */
+
+	for (unsigned l = 0; l < LOCATIONS; l++) {
+		struct key key = key_urep(copies, l, blob->id);
+		enum err e;
+
+		if (!has(blob->want, l) || has(blob->have, l))
+			continue;
+		e = add ? db_put(w->txn, DB_UREP, key_bytes(&key),
+			      (struct bytes){row, sizeof row}, why)
+			: db_delete(w->txn, DB_UREP, key_bytes(&key), why);
+		if (e != ERR_OK && !(e == ERR_NOT_FOUND && !add))
+			return e;
+	}
+	return ERR_OK;
+}
+
+enum err
+blob_write_new(struct write *w, const struct blob *blob, struct errinfo *why)
+{
+	struct blob record = *blob;
+	enum err e;
+
+	CHECK(blob->id != 0 && blob->have != 0 && (blob->have & ~blob->want) == 0);
+	record.references = 1;
+	record.created_ms = w->now_ms;
+	e = store(w, &record, true, why);
+	return e == ERR_OK ? repair_rows(w, &record, true, why) : e;
+}
+
+static enum err
+queue_removal(struct write *w, uint64_t id, unsigned location,
+    const uint8_t md5[MD5_SIZE], uint64_t delay_ms, struct errinfo *why)
+{
+	struct key key = key_gcq(location, id);
+	uint8_t row[8 + MD5_SIZE];
+
+	pack_store(row, (uint64_t)w->now_ms + delay_ms, 8);
+	(void)memcpy(row + 8, md5, MD5_SIZE);
+	return db_put(w->txn, DB_GCQ, key_bytes(&key),
+	    (struct bytes){(const char *)row, sizeof row}, why);
+}
+
+static enum err
+queue_removals(struct write *w, const struct blob *blob, struct errinfo *why)
+{
+	enum err e = ERR_OK;
+
+	for (unsigned l = 0; l < LOCATIONS && e == ERR_OK; l++)
+		if (has(blob->have, l))
+			e = queue_removal(w, blob->id, l, blob->md5, w->gc_delay_ms, why);
+	return e;
+}
+
+enum err
+blob_write_unref(struct write *w, uint64_t id, struct errinfo *why)
+{
+	struct key key = key_id(id);
+	struct blob blob;
+	enum err e;
+
+	if (id == 0)
+		return ERR_OK; /* an empty file has no bytes anywhere */
+	e = load(w->txn, id, &blob, why);
+	if (e == ERR_NOT_FOUND)
+		return errinfo_set(
+		    why, ERR_DAMAGED, "blob %llu has no record", (unsigned long long)id);
+	if (e != ERR_OK)
+		return e;
+	if (--blob.references > 0)
+		return store(w, &blob, false, why);
+	e = repair_rows(w, &blob, false, why);
+	if (e == ERR_OK)
+		e = queue_removals(w, &blob, why);
+	return e == ERR_OK ? db_delete(w->txn, DB_BLOB, key_bytes(&key), why) : e;
+}
+
+/* Another `have`: the rows carry the number of copies, so all of them move. */
+static enum err
+change_have(struct write *w, struct blob *blob, location_map have, struct errinfo *why)
+{
+	enum err e;
+
+	if (have == blob->have)
+		return ERR_OK;
+	e = repair_rows(w, blob, false, why);
+	if (e != ERR_OK)
+		return e;
+	blob->have = have;
+	e = store(w, blob, false, why);
+	return e == ERR_OK ? repair_rows(w, blob, true, why) : e;
+}
+
+static enum err
+apply_copied(struct change *change, struct write *w)
+{
+	struct blob_copied *r = container_of(change, struct blob_copied, change);
+	struct blob blob;
+	enum err e = load(w->txn, r->id, &blob, &change->why);
+
+	if (e != ERR_OK)
+		return e;
+	return change_have(
+	    w, &blob, (location_map)(blob.have | 1u << r->location), &change->why);
+}
+
+static enum err
+apply_lost(struct change *change, struct write *w)
+{
+	struct blob_lost *r = container_of(change, struct blob_lost, change);
+	struct blob blob;
+	enum err e = load(w->txn, r->id, &blob, &change->why);
+
+	if (e != ERR_OK)
+		return e;
+	return change_have(
+	    w, &blob, (location_map)(blob.have & ~(1u << r->location)), &change->why);
+}
+
+static enum err
+apply_discard(struct change *change, struct write *w)
+{
+	struct blob_discard *r = container_of(change, struct blob_discard, change);
+
+	return queue_removal(w, r->id, r->location, r->md5, 0, &change->why);
+}
+
+static enum err
+apply_removed(struct change *change, struct write *w)
+{
+	struct blob_removed *r = container_of(change, struct blob_removed, change);
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct key key = key_gcq(r->location, r->ids[i]);
+		enum err e = db_delete(w->txn, DB_GCQ, key_bytes(&key), &change->why);
+
+		if (e != ERR_OK && e != ERR_NOT_FOUND)
+			return e;
+	}
+	return ERR_OK;
+}
+
+void
+blob_copied(struct store *s, struct blob_copied *r)
+{
+	r->change.apply = apply_copied;
+	store_submit(s, &r->change);
+}
+
+void
+blob_lost(struct store *s, struct blob_lost *r)
+{
+	r->change.apply = apply_lost;
+	store_submit(s, &r->change);
+}
+
+void
+blob_discard(struct store *s, struct blob_discard *r)
+{
+	r->change.apply = apply_discard;
+	store_submit(s, &r->change);
+}
+
+void
+blob_removed(struct store *s, struct blob_removed *r)
+{
+	r->change.apply = apply_removed;
+	store_submit(s, &r->change);
+}
+
+enum err
+blob_get(struct store_reader *reader, uint64_t id, struct blob *out, struct errinfo *why)
+{
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = load(txn, id, out, why);
+	store_read_end(reader);
+	return e;
+}
+
+static enum err
+removals(struct db_cursor *cursor, unsigned location, uint64_t after, int64_t now_ms,
+    struct blob_removal *out, size_t max, size_t *n_out, struct errinfo *why)
+{
+	struct key from = key_gcq(location, after + 1);
+	struct bytes key, value;
+	enum err e = db_cursor_seek(cursor, key_bytes(&from), &key, &value, why);
+
+	*n_out = 0;
+	while (e == ERR_OK && *n_out < max && (uint8_t)key.p[0] == location) {
+		struct blob_removal *r = &out[*n_out];
+
+		if (key.n != 9 || value.n != 8 + MD5_SIZE)
+			return errinfo_set(why, ERR_DAMAGED, "removal queue: bad row");
+		r->id = key_load_u64(key, 1);
+		(void)memcpy(r->md5, value.p + 8, MD5_SIZE);
+		*n_out += (int64_t)pack_load((const uint8_t *)value.p, 8) <= now_ms;
+		e = db_cursor_next(cursor, &key, &value, why);
+	}
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+blob_removals(struct store_reader *reader, unsigned location, uint64_t after,
+    int64_t now_ms, struct blob_removal *out, size_t max, size_t *n_out,
+    struct errinfo *why)
+{
+	struct db_cursor *cursor;
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_open(txn, DB_GCQ, &cursor, why);
+	if (e == ERR_OK) {
+		e = removals(cursor, location, after, now_ms, out, max, n_out, why);
+		db_cursor_close(cursor);
+	}
+	store_read_end(reader);
+	return e;
+}
+
+enum err
+blob_known(struct store_reader *reader, uint64_t id, unsigned location, bool *known_out,
+    struct errinfo *why)
+{
+	struct key row = key_gcq(location, id);
+	struct bytes value;
+	struct blob blob;
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = load(txn, id, &blob, why);
+	if (e == ERR_OK) {
+		*known_out = has(blob.have, location);
+	} else if (e == ERR_NOT_FOUND) {
+		e = db_get(txn, DB_GCQ, key_bytes(&row), &value, why);
+		*known_out = e == ERR_OK;
+		if (e == ERR_NOT_FOUND)
+			e = ERR_OK;
+	}
+	store_read_end(reader);
+	return e;
+}

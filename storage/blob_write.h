@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * blob_write - blob records inside a change. Internal to storage; the writer's thread.
+ */
+#ifndef QUARTET_STORAGE_BLOB_WRITE_H
+#define QUARTET_STORAGE_BLOB_WRITE_H
+
+#include "storage/blob.h"
+#include "storage/write.h"
+
+/* A new blob with one reference, and repair rows for the copies it lacks. */
+enum err blob_write_new(
+    struct write *w, const struct blob *blob, struct errinfo *why) ERR_CHECKED;
+
+/* One reference less; with the last one the record goes and the files are queued. */
+enum err blob_write_unref(struct write *w, uint64_t id, struct errinfo *why) ERR_CHECKED;
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dict - long texts that many records share (group URIs, property names, content types)
+ * as small numbers. A number, once given, keeps its text for ever.
+ *
+ * Internal to storage; works inside the caller's transaction.
+ * Table: 'n' -> next number; 'r' number (4 BE) -> text; 'f' text -> number (4 LE), where
+ * a text too long for a key is its front and the SHA-256 of the whole.
+ */
+#ifndef QUARTET_STORAGE_DICT_H
+#define QUARTET_STORAGE_DICT_H
+
+#include <stdint.h>
+
+#include "service/core/arena.h"
+#include "storage/db.h"
+
+/* The number of `text`, a new one if need be. Write transactions only. */
+enum err dict_intern(struct db_txn *txn, struct bytes text, uint32_t *out,
+    struct errinfo *why) ERR_CHECKED;
+
+/* A copy of the text of a number; ERR_DAMAGED if it has none. */
+enum err dict_text(struct db_txn *txn, uint32_t number, struct arena *a,
+    struct bytes *out, struct errinfo *why) ERR_CHECKED;
+
+#endif

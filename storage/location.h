@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * location - one place that keeps a copy of every file: what the layers above ask of it.
+ *
+ * A location does what it is told and reports; it does not decide, retry or log. It has
+ * its own thread, so that one that hangs holds up nothing else: callers keep their own
+ * deadlines, and a call that was given up stays out, with its memory, until it returns.
+ *
+ * Order: fill in a call -> location_submit -> `done` on the call's loop, exactly once.
+ * Calls of one file go begin -> write* -> finish, each after the one before is done;
+ * writes of one file may be out together; after a failure only abandon is legal.
+ * Memory: the call and what it names belong to the caller until `done`.
+ * Errors: ERR_LOCATION_DOWN (not attached), ERR_NO_SPACE, ERR_NOT_FOUND, ERR_DAMAGED (a
+ * file is shorter than asked), ERR_IO; call.why.sys is the errno behind it.
+ *
+ * Promise: when a put with `finish` is done, the file's bytes and its name survive a
+ * power cut at this location; before that no reader can find it under its name.
+ */
+#ifndef QUARTET_STORAGE_LOCATION_H
+#define QUARTET_STORAGE_LOCATION_H
+
+#include <stdbool.h>
+
+#include "service/core/loop.h"
+#include "service/core/pool.h"
+#include "storage/blob_file.h"
+
+enum location_verb {
+	LOCATION_PUT,
+	LOCATION_READ,
+	LOCATION_REMOVE,
+	LOCATION_LEAF,
+	LOCATION_LIST,
+	LOCATION_PROBE,
+};
+
+struct location;
+
+struct location_call {
+	enum location_verb verb;
+	struct loop *loop;
+	void (*done)(struct location_call *call);
+	enum err err;
+	struct errinfo why;
+	uint64_t submitted_us, finished_us;
+	struct queue_item item; /* the location's */
+	struct loop_job job;
+};
+
+struct location_ops {
+	void (*submit)(struct location *location, struct location_call *call);
+	bool (*close)(struct location *location, uint64_t wait_ms);
+};
+
+struct location {
+	const struct location_ops *ops;
+	unsigned index;
+	const char *name; /* its root, for people */
+};
+
+static inline void
+location_submit(struct location *location, struct location_call *call)
+{
+	location->ops->submit(location, call);
+}
+
+/*
+ * End it. False: something is still out after wait_ms; the location is then left behind
+ * and must not be used again.
+ */
+static inline bool
+location_close(struct location *location, uint64_t wait_ms)
+{
+	return location->ops->close(location, wait_ms);
+}
+
+/*
+ * Write a part of a new file. `begin` makes it and sets `file`; `piece` (may be NULL) has
+ * `n` bytes, a multiple of BLOB_PAGE, for `offset`; `finish` makes all durable under the
+ * final name and frees `file`; `abandon` (alone) removes every trace and frees `file`. A
+ * whole small file is one call with begin and finish. A failed begin leaves no file.
+ */
+struct location_file;
+
+struct location_put {
+	struct location_call call;
+	struct location_file *file;
+	bool begin, finish, abandon;
+	uint64_t id; /* with begin */
+	uint8_t md5[MD5_SIZE]; /* with finish */
+	const struct piece *piece;
+	size_t n;
+	uint64_t offset;
+};
+
+/*
+ * Read ranges of a finished file through the page cache; all or nothing. `scattered`:
+ * no read-ahead. Several reads of a file may be out.
+ */
+struct location_range {
+	uint64_t offset;
+	size_t n;
+	void *to;
+};
+
+enum { LOCATION_RANGES_MAX = 512 };
+
+struct location_read {
+	struct location_call call;
+	uint64_t id;
+	uint8_t md5[MD5_SIZE];
+	bool scattered;
+	const struct location_range *range;
+	size_t n;
+};
+
+/*
+ * Unlink files, durably. `tmp`: unfinished files of these ids instead of finished ones.
+ * `quarantine`: move finished ones to bad/, to be looked at. A file that is not there
+ * counts as removed.
+ */
+struct location_victim {
+	uint64_t id;
+	uint8_t md5[MD5_SIZE];
+};
+
+struct location_remove {
+	struct location_call call;
+	bool tmp, quarantine;
+	const struct location_victim *victim;
+	size_t n;
+};
+
+/* Make a leaf directory, durably; one that is there is fine. */
+struct location_leaf {
+	struct location_call call;
+	unsigned leaf;
+};
+
+/*
+ * The files of a leaf directory, or of the place for unfinished files (`tmp`), with
+ * trailer_ok set for those whose trailer can be read and names `store`. Blocks the
+ * location; for the start-up sweep. `found` (malloc'd) is the caller's afterwards. Names
+ * that are none of ours are counted only.
+ */
+struct location_found {
+	uint64_t id;
+	uint8_t md5[MD5_SIZE];
+	bool trailer_ok;
+};
+
+struct location_list {
+	struct location_call call;
+	bool tmp;
+	unsigned leaf;
+	struct location_found *found;
+	size_t n, strangers;
+};
+
+/*
+ * Is it there, is it ours, does it work? Attaches the location when its marker is right,
+ * detaches it (ERR_LOCATION_DOWN) when the root or the marker is missing or another's;
+ * then writes, syncs, reads back and removes a page. ERR_NO_SPACE, or ERR_IO with EROFS:
+ * attached, readable, not writable. Until the first good probe nothing else works.
+ */
+struct location_probe {
+	struct location_call call;
+	uint64_t free_bytes, total_bytes, free_inodes;
+	bool attached;
+	struct piece *piece; /* PIECE_SMALL, lent for the page */
+};
+
+/* A directory of a local file system. */
+
+struct location_dir_config {
+	const char *root;
+	unsigned index;
+	uint8_t store[STORE_UUID_SIZE];
+	const char *engine; /* as io_config */
+	unsigned depth, threads;
+};
+
+/* Starts the thread; touches nothing yet. `why` with ERR_OK: why io_uring was not taken.
+ */
+enum err location_dir_open(const struct location_dir_config *config,
+    struct location **out, struct errinfo *why) ERR_CHECKED;
+
+/* The engine in use: "uring" or "threads". */
+const char *location_dir_engine(const struct location *location);
+
+/*
+ * Make `root` a location: its folders and its marker. ERR_CONFLICT: it is one already, or
+ * is not empty. For the operator's tool; blocks.
+ */
+enum err location_dir_format(const char *root, unsigned index,
+    const uint8_t store[STORE_UUID_SIZE], struct errinfo *why) ERR_CHECKED;
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A probe: look at the root and its marker, then try out a write.
+ *
+ *   attach ─► statvfs ─► open tmp/probe ─► write ─► fsync ─► read ─► unlink ─► close
+ *
+ * The root is opened anew by name each time and compared with what is attached, so that
+ * an unmounted, swapped or removed directory is noticed although descriptors into the
+ * old one still work.
+ */
+#include "storage/location_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "service/core/check.h"
+#include "service/core/digest.h"
+#include "storage/location_marker.h"
+
+#define PROBE_PATH "tmp/probe"
+
+struct run {
+	struct location_dir *d;
+	struct location_probe *probe;
+	int fd;
+	int failed; /* the first error, positive */
+	const char *what;
+	struct io_op op;
+};
+
+static void
+detach(struct location_dir *d)
+{
+	if (d->root_fd < 0)
+		return;
+	location_forget_files(d, 0);
+	location_forget_dirs(d);
+	if (d->retired_fd >= 0)
+		(void)close(d->retired_fd);
+	d->retired_fd = d->root_fd;
+	d->root_fd = -1;
+}
+
+static bool
+same_directory(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+static enum err
+check_marker(struct location_dir *d, int fd, struct errinfo *why)
+{
+	struct location_marker marker;
+	enum err e = location_marker_read(fd, &marker, why);
+
+	if (e != ERR_OK)
+		return e;
+	if (memcmp(marker.store, d->store, sizeof marker.store) != 0)
+		return errinfo_set(why, ERR_LOCATION_DOWN, "it belongs to another store");
+	if (marker.index != d->location.index)
+		return errinfo_set(why, ERR_LOCATION_DOWN,
+		    "it is location %u, configured as location %u: were two swapped?",
+		    marker.index + 1, d->location.index + 1);
+	return ERR_OK;
+}
+
+static enum err
+attach(struct location_dir *d, struct errinfo *why)
+{
+	int fd = open(d->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum err e;
+
+	if (fd < 0) {
+		detach(d);
+		return errinfo_sys(why, ERR_LOCATION_DOWN, errno, "cannot open it");
+	}
+	e = check_marker(d, fd, why);
+	if (e != ERR_OK) {
+		detach(d);
+		(void)close(fd);
+		return ERR_LOCATION_DOWN;
+	}
+	if (d->root_fd >= 0 && same_directory(d->root_fd, fd)) {
+		(void)close(fd);
+		return ERR_OK;
+	}
+	detach(d);
+	d->root_fd = fd;
+	return ERR_OK;
+}
+
+static void
+end(struct run *run)
+{
+	struct location_dir *d = run->d;
+	struct location_call *call = &run->probe->call;
+	const char *what = run->what;
+	int failed = run->failed;
+
+	if (run->fd >= 0)
+		location_close_fd(d, run->fd);
+	free(run);
+	if (failed != 0)
+		location_reply_errno(d, call, failed, what);
+	else
+		location_reply(d, call, ERR_OK);
+}
+
+static void
+submit(struct run *run, const char *what, struct io_op op)
+{
+	run->what = what;
+	run->op = op;
+	io_submit(run->d->io, &run->op);
+}
+
+static void
+unlinked(struct io_op *op)
+{
+	struct run *run = container_of(op, struct run, op);
+
+	if (run->failed == 0 && op->result < 0)
+		run->failed = (int)-op->result;
+	end(run);
+}
+
+static void
+clean_up(struct run *run)
+{
+	const char *what = run->what;
+
+	submit(run, "unlink",
+	    (struct io_op){.kind = IO_UNLINK,
+		.fd = run->d->root_fd,
+		.path = PROBE_PATH,
+		.done = unlinked});
+	if (run->failed != 0)
+		run->what = what; /* the failure to report is the first one */
+}
+
+/* Remember what failed and go to the end, or go on. */
+static bool
+good(struct run *run, const struct io_op *op, int64_t wanted)
+{
+	if (op->result == wanted)
+		return true;
+	run->failed = op->result < 0 ? (int)-op->result : EIO;
+	clean_up(run);
+	return false;
+}
+
+static void
+read_back(struct io_op *op)
+{
+	struct run *run = container_of(op, struct run, op);
+	const uint8_t *page = run->probe->piece->data;
+
+	if (!good(run, op, BLOB_PAGE))
+		return;
+	if (memcmp(page, page + BLOB_PAGE, BLOB_PAGE) != 0)
+		run->failed = EIO;
+	clean_up(run);
+}
+
+static void
+synced(struct io_op *op)
+{
+	struct run *run = container_of(op, struct run, op);
+
+	if (good(run, op, 0))
+		submit(run, "read",
+		    (struct io_op){.kind = IO_READ,
+			.fd = run->fd,
+			.memory = run->probe->piece->data + BLOB_PAGE,
+			.n = BLOB_PAGE,
+			.done = read_back});
+}
+
+static void
+written(struct io_op *op)
+{
+	struct run *run = container_of(op, struct run, op);
+
+	if (good(run, op, BLOB_PAGE))
+		submit(run, "fsync",
+		    (struct io_op){.kind = IO_FSYNC, .fd = run->fd, .done = synced});
+}
+
+static void
+opened(struct io_op *op)
+{
+	struct run *run = container_of(op, struct run, op);
+
+	if (op->result == -EINVAL && op->flags & O_DIRECT) {
+		op->flags &= ~O_DIRECT;
+		io_submit(run->d->io, op);
+		return;
+	}
+	if (op->result < 0) {
+		run->failed = (int)-op->result;
+		end(run);
+		return;
+	}
+	run->fd = (int)op->result;
+	random_bytes(run->probe->piece->data, BLOB_PAGE);
+	submit(run, "write",
+	    (struct io_op){.kind = IO_WRITE,
+		.fd = run->fd,
+		.memory = run->probe->piece->data,
+		.n = BLOB_PAGE,
+		.done = written});
+}
+
+void
+location_probe_start(struct location_dir *d, struct location_probe *probe)
+{
+	struct location_call *call = &probe->call;
+	struct run *run = NULL;
+	struct statvfs fs;
+	enum err e = attach(d, &call->why);
+
+	probe->attached = e == ERR_OK;
+	if (e != ERR_OK) {
+		location_reply(d, call, e);
+		return;
+	}
+	if (fstatvfs(d->root_fd, &fs) == 0) {
+		probe->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+		probe->total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+		/* File systems without a fixed number of inodes say 0 of 0. */
+		probe->free_inodes = fs.f_files == 0 ? UINT64_MAX : fs.f_favail;
+	}
+	run = calloc(1, sizeof *run);
+	if (run == NULL) {
+		location_reply_errno(d, call, ENOMEM, "probe");
+		return;
+	}
+	run->d = d;
+	run->probe = probe;
+	run->fd = -1;
+	submit(run, "create",
+	    (struct io_op){.kind = IO_OPEN,
+		.fd = d->root_fd,
+		.path = PROBE_PATH,
+		.flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_DIRECT,
+		.done = opened});
+}

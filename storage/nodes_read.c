@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/nodes.h"
+
+#include "service/core/check.h"
+#include "storage/keys.h"
+#include "storage/node_codec.h"
+#include "storage/nodes_write.h"
+#include "storage/pack.h"
+#include "storage/write.h"
+
+enum { CHILD_VALUE_SIZE = 9, CHAIN_MAX = 65536 };
+
+static enum err
+no_memory(struct errinfo *why)
+{
+	return errinfo_set(
+	    why, ERR_NO_MEMORY, "the answer is larger than a request may be");
+}
+
+enum err
+nodes_load(struct db_txn *txn, uint64_t id, struct arena *a, struct node *out,
+    struct errinfo *why)
+{
+	struct key key = key_id(id);
+	struct bytes record;
+	enum err e = db_get(txn, DB_NODE, key_bytes(&key), &record, why);
+
+	if (e == ERR_NOT_FOUND)
+		return ERR_NODE_NOT_FOUND;
+	return e == ERR_OK ? node_decode(txn, id, record, a, out, why) : e;
+}
+
+enum err
+nodes_child_id(struct db_txn *txn, uint64_t parent, struct bytes name, uint64_t *id_out,
+    struct errinfo *why)
+{
+	struct key key = key_child(parent, name);
+	struct bytes value;
+	enum err e = db_get(txn, DB_CHILD, key_bytes(&key), &value, why);
+
+	if (e == ERR_NOT_FOUND)
+		return ERR_NODE_NOT_FOUND;
+	if (e == ERR_OK && value.n != CHILD_VALUE_SIZE)
+		e = errinfo_set(why, ERR_DAMAGED, "entry of a child is damaged");
+	if (e == ERR_OK)
+		*id_out = pack_load((const uint8_t *)value.p, 8);
+	return e;
+}
+
+static enum err
+walk(struct db_txn *txn, struct arena *a, struct path path, struct nodes_trail *out,
+    struct errinfo *why)
+{
+	enum err e = nodes_load(txn, NODE_ROOT_ID, a, &out->node[0], why);
+
+	if (e == ERR_NODE_NOT_FOUND)
+		return errinfo_set(why, ERR_DAMAGED, "there is no root node");
+	for (out->n = 1; e == ERR_OK && out->n <= path.n; out->n++) {
+		const struct node *parent = &out->node[out->n - 1];
+		struct node *child = &out->node[out->n];
+		uint64_t id;
+
+		if (parent->type != NODE_CONTAINER)
+			return ERR_OK;
+		e = nodes_child_id(txn, parent->id, path.part[out->n - 1], &id, why);
+		if (e == ERR_NODE_NOT_FOUND)
+			return ERR_OK;
+		if (e == ERR_OK)
+			e = nodes_load(txn, id, a, child, why);
+		if (e == ERR_NODE_NOT_FOUND)
+			e = errinfo_set(why, ERR_DAMAGED,
+			    "node %llu has an entry but no record",
+			    (unsigned long long)id);
+	}
+	return e;
+}
+
+enum err
+nodes_walk(struct store_reader *reader, struct arena *a, struct path path,
+    struct nodes_trail *out, struct errinfo *why)
+{
+	struct db_txn *txn;
+	enum err e;
+
+	*out = (struct nodes_trail){arena_array(a, struct node, path.n + 1), 0};
+	if (out->node == NULL)
+		return no_memory(why);
+	e = store_read_begin(reader, &txn, why);
+	if (e != ERR_OK)
+		return e;
+	e = walk(txn, a, path, out, why);
+	store_read_end(reader);
+	return e;
+}
+
+enum err
+nodes_get(struct store_reader *reader, struct arena *a, uint64_t id, struct node *out,
+    struct errinfo *why)
+{
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = nodes_load(txn, id, a, out, why);
+	store_read_end(reader);
+	return e;
+}
+
+/* The number of nodes from `id` up to the root, both included. */
+static enum err
+count_up(struct db_txn *txn, uint64_t id, size_t *n_out, struct errinfo *why)
+{
+	enum err e = ERR_OK;
+
+	for (*n_out = 0; id != 0 && e == ERR_OK; ++*n_out) {
+		struct key key = key_id(id);
+		struct bytes record;
+		uint64_t parent = 0, quota;
+
+		if (*n_out > CHAIN_MAX)
+			return errinfo_set(why, ERR_DAMAGED, "node %llu lies in a cycle",
+			    (unsigned long long)id);
+		e = db_get(txn, DB_NODE, key_bytes(&key), &record, why);
+		if (e == ERR_NOT_FOUND)
+			return ERR_NODE_NOT_FOUND;
+		if (e == ERR_OK)
+			e = node_record_parent(id, record, &parent, &quota, why);
+		id = parent;
+	}
+	return e;
+}
+
+static enum err
+chain(struct db_txn *txn, struct arena *a, uint64_t id, struct nodes_trail *out,
+    struct errinfo *why)
+{
+	enum err e = count_up(txn, id, &out->n, why);
+
+	if (e != ERR_OK)
+		return e;
+	out->node = arena_array(a, struct node, out->n);
+	if (out->node == NULL)
+		return no_memory(why);
+	for (size_t i = out->n; i > 0 && e == ERR_OK; i--) {
+		e = nodes_load(txn, id, a, &out->node[i - 1], why);
+		id = out->node[i - 1].parent_id;
+	}
+	return e;
+}
+
+enum err
+nodes_chain(struct store_reader *reader, struct arena *a, uint64_t id,
+    struct nodes_trail *out, struct errinfo *why)
+{
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = chain(txn, a, id, out, why);
+	store_read_end(reader);
+	return e;
+}
+
+/* A walk along the children of one container. */
+struct children {
+	struct db_cursor *cursor;
+	uint64_t container;
+	struct bytes key, value;
+};
+
+/* At the first child with a name >= from (> with `after`); ERR_NOT_FOUND: none. */
+static enum err
+children_seek(struct children *c, struct bytes from, bool after, struct errinfo *why)
+{
+	struct key key = key_child(c->container, from);
+	enum err e = db_cursor_seek(c->cursor, key_bytes(&key), &c->key, &c->value, why);
+
+	if (e == ERR_OK && after && bytes_eq(c->key, key_bytes(&key)))
+		e = db_cursor_next(c->cursor, &c->key, &c->value, why);
+	return e;
+}
+
+/* Is the cursor still inside the container? */
+static bool
+children_here(const struct children *c)
+{
+	return c->key.n >= 8 && key_load_u64(c->key, 0) == c->container &&
+	       c->value.n == CHILD_VALUE_SIZE;
+}
+
+static uint64_t
+children_id(const struct children *c)
+{
+	return pack_load((const uint8_t *)c->value.p, 8);
+}
+
+static enum err
+fill_page(struct db_txn *txn, struct children *c, struct arena *a, size_t max,
+    struct nodes_page *out, struct errinfo *why)
+{
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && children_here(c) && out->n < max) {
+		e = nodes_load(txn, children_id(c), a, &out->node[out->n], why);
+		if (e == ERR_NODE_NOT_FOUND)
+			e = errinfo_set(why, ERR_DAMAGED,
+			    "node %llu has an entry but no record",
+			    (unsigned long long)children_id(c));
+		if (e == ERR_NO_MEMORY && out->n > 0) {
+			out->more = true; /* the arena holds a shorter page */
+			return ERR_OK;
+		}
+		if (e == ERR_OK) {
+			out->n++;
+			e = db_cursor_next(c->cursor, &c->key, &c->value, why);
+		}
+	}
+	out->more = e == ERR_OK && children_here(c);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+nodes_page(struct store_reader *reader, struct arena *a, uint64_t container,
+    struct bytes from, bool after, size_t max, struct nodes_page *out,
+    struct errinfo *why)
+{
+	struct children c = {.container = container};
+	struct db_txn *txn;
+	enum err e;
+
+	*out = (struct nodes_page){.node = arena_array(a, struct node, max)};
+	if (out->node == NULL)
+		return no_memory(why);
+	e = store_read_begin(reader, &txn, why);
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_open(txn, DB_CHILD, &c.cursor, why);
+	if (e == ERR_OK) {
+		e = children_seek(&c, from, after, why);
+		if (e == ERR_OK)
+			e = fill_page(txn, &c, a, max, out, why);
+		else if (e == ERR_NOT_FOUND)
+			e = ERR_OK;
+		db_cursor_close(c.cursor);
+	}
+	store_read_end(reader);
+	return e;
+}
+
+static enum err
+sort_row(struct db_txn *txn, uint64_t id, enum nodes_sort by, struct arena *scratch,
+    struct nodes_sort_row *out, struct errinfo *why)
+{
+	struct node node;
+	enum err e = nodes_load(txn, id, scratch, &node, why);
+
+	if (e != ERR_OK)
+		return e;
+	out->id = id;
+	if (by == NODES_SORT_DATE)
+		out->value = (uint64_t)node.changed_ms;
+	else
+		out->value = node.type == NODE_CONTAINER ? node.total_bytes : node.length;
+	return ERR_OK;
+}
+
+static enum err
+fill_sort_page(struct db_txn *txn, struct children *c, struct arena *a,
+    enum nodes_sort by, size_t max, struct nodes_sort_page *out, struct errinfo *why)
+{
+	struct arena scratch;
+	enum err e = ERR_OK;
+
+	arena_init(&scratch, a->limit_bytes);
+	while (e == ERR_OK && children_here(c) && out->n < max) {
+		e = sort_row(txn, children_id(c), by, &scratch, &out->row[out->n], why);
+		arena_clear(&scratch);
+		if (e != ERR_OK)
+			break;
+		out->last = bytes_skip(c->key, 8);
+		if (++out->n == max) {
+			out->last = arena_copy(a, out->last);
+			if (out->last.p == NULL)
+				e = no_memory(why);
+		}
+		if (e == ERR_OK)
+			e = db_cursor_next(c->cursor, &c->key, &c->value, why);
+	}
+	arena_release(&scratch);
+	out->more = e == ERR_OK && children_here(c);
+	if (!out->more)
+		out->last = (struct bytes){NULL, 0};
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+nodes_sort_page(struct store_reader *reader, struct arena *a, uint64_t container,
+    struct bytes after, enum nodes_sort by, size_t max, struct nodes_sort_page *out,
+    struct errinfo *why)
+{
+	struct children c = {.container = container};
+	struct db_txn *txn;
+	enum err e;
+
+	*out =
+	    (struct nodes_sort_page){.row = arena_array(a, struct nodes_sort_row, max)};
+	if (out->row == NULL)
+		return no_memory(why);
+	e = store_read_begin(reader, &txn, why);
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_open(txn, DB_CHILD, &c.cursor, why);
+	if (e == ERR_OK) {
+		e = children_seek(&c, after, after.n > 0, why);
+		if (e == ERR_OK)
+			e = fill_sort_page(txn, &c, a, by, max, out, why);
+		else if (e == ERR_NOT_FOUND)
+			e = ERR_OK;
+		db_cursor_close(c.cursor);
+	}
+	store_read_end(reader);
+	return e;
+}
+
+enum err
+nodes_get_many(struct store_reader *reader, struct arena *a, uint64_t container,
+    const struct nodes_sort_row *row, size_t n, struct nodes_page *out,
+    struct errinfo *why)
+{
+	struct db_txn *txn;
+	enum err e;
+
+	*out = (struct nodes_page){.node = arena_array(a, struct node, n)};
+	if (out->node == NULL)
+		return no_memory(why);
+	e = store_read_begin(reader, &txn, why);
+	if (e != ERR_OK)
+		return e;
+	for (size_t i = 0; i < n && e == ERR_OK; i++) {
+		struct node *node = &out->node[out->n];
+
+		e = nodes_load(txn, row[i].id, a, node, why);
+		if (e == ERR_OK && node->parent_id == container)
+			out->n++;
+		if (e == ERR_NODE_NOT_FOUND)
+			e = ERR_OK;
+	}
+	store_read_end(reader);
+	return e;
+}

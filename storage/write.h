@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * write - what a change sees while the writer applies it.
+ *
+ * Internal to storage. Lives on the writer's thread for one batch. All reading and
+ * writing of a change goes through `txn`, its child transaction, so that a failed change
+ * leaves nothing behind; totals have their own undo (totals.h). Counters only ever go up:
+ * an id taken by a change that then failed is lost, not reused.
+ */
+#ifndef QUARTET_STORAGE_WRITE_H
+#define QUARTET_STORAGE_WRITE_H
+
+#include <stdint.h>
+
+#include "service/core/arena.h"
+#include "service/core/str.h"
+#include "storage/db.h"
+#include "storage/store.h"
+#include "storage/totals.h"
+
+/* The next free number of each kind, kept in `meta`. */
+enum counter {
+	COUNTER_NODE,
+	COUNTER_BLOB,
+	COUNTER_IDENTITY,
+	COUNTER_GROUP,
+	COUNTER_JOB,
+	COUNTERS
+};
+
+struct write {
+	struct db_txn *txn;
+	struct arena arena; /* cleared after each change */
+	struct str record; /* scratch for encoding */
+	struct totals *totals;
+	int64_t now_ms;
+	uint64_t gc_delay_ms;
+	uint64_t counters[COUNTERS];
+	bool counters_changed;
+	uint64_t oldest_open; /* as stored */
+};
+
+/* Names in `meta`, each a number of 8 bytes. */
+#define META_NEXT_BLOB   "next.blob"
+#define META_OLDEST_OPEN "oldest.open"
+
+/* A number of `meta`, or `fallback` where there is none. */
+enum err store_get_number(struct db_txn *txn, const char *name, uint64_t fallback,
+    uint64_t *out, struct errinfo *why) ERR_CHECKED;
+
+/* Take `n` numbers; returns the first. */
+static inline uint64_t
+write_take(struct write *w, enum counter which, uint64_t n)
+{
+	uint64_t first = w->counters[which];
+
+	w->counters[which] += n;
+	w->counters_changed = true;
+	return first;
+}
+
+/* Hand a request to the writer; storage's own modules set `apply` first. */
+void store_submit(struct store *store, struct change *change);
+
+/* The snapshot of a reader, for storage's own modules. */
+enum err store_read_begin(
+    struct store_reader *reader, struct db_txn **out, struct errinfo *why) ERR_CHECKED;
+void store_read_end(struct store_reader *reader);
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/writer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "service/core/check.h"
+#include "service/core/clock.h"
+#include "storage/keys.h"
+#include "storage/pack.h"
+
+enum { SCRATCH_LIMIT = 64 * 1024 * 1024 };
+
+struct writer {
+	struct db *db;
+	unsigned batch_max;
+	struct write w;
+	struct queue queue;
+	_Atomic uint64_t oldest_open;
+	_Atomic bool stopping;
+	pthread_t thread;
+};
+
+static const char *const counter_names[COUNTERS] = {
+    [COUNTER_NODE] = "next.node",
+    [COUNTER_BLOB] = META_NEXT_BLOB,
+    [COUNTER_IDENTITY] = "next.identity",
+    [COUNTER_GROUP] = "next.group",
+    [COUNTER_JOB] = "next.job",
+};
+
+enum err
+store_get_number(struct db_txn *txn, const char *name, uint64_t fallback, uint64_t *out,
+    struct errinfo *why)
+{
+	struct bytes value;
+	enum err e = db_get(txn, DB_META, bytes_of(name), &value, why);
+
+	if (e == ERR_NOT_FOUND) {
+		*out = fallback;
+		return ERR_OK;
+	}
+	if (e == ERR_OK && value.n != 8)
+		e = errinfo_set(why, ERR_DAMAGED, "metadata store: bad %s", name);
+	if (e == ERR_OK)
+		*out = pack_load((const uint8_t *)value.p, 8);
+	return e;
+}
+
+static enum err
+put_number(struct db_txn *txn, const char *name, uint64_t v, struct errinfo *why)
+{
+	uint8_t value[8];
+
+	pack_store(value, v, sizeof value);
+	return db_put(txn, DB_META, bytes_of(name),
+	    (struct bytes){(const char *)value, sizeof value}, why);
+}
+
+static enum err
+load_counters(struct write *w, struct db_txn *txn, struct errinfo *why)
+{
+	enum err e = ERR_OK;
+
+	for (enum counter c = 0; c < COUNTERS && e == ERR_OK; c++)
+		e = store_get_number(txn, counter_names[c], 1, &w->counters[c], why);
+	return e;
+}
+
+static enum err
+save_counters(struct write *w, struct db_txn *txn, struct errinfo *why)
+{
+	if (!w->counters_changed)
+		return ERR_OK;
+	for (enum counter c = 0; c < COUNTERS; c++) {
+		enum err e = put_number(txn, counter_names[c], w->counters[c], why);
+
+		if (e != ERR_OK)
+			return e;
+	}
+	w->counters_changed = false;
+	return ERR_OK;
+}
+
+static enum err
+write_init(struct write *w, struct db *db, const struct store_config *config,
+    struct errinfo *why)
+{
+	struct db_txn *txn;
+	enum err e = db_write_begin(db, NULL, &txn, why);
+
+	*w = (struct write){.gc_delay_ms = config->gc_delay_ms};
+	if (e != ERR_OK)
+		return e;
+	e = load_counters(w, txn, why);
+	if (e == ERR_OK)
+		e = store_get_number(txn, META_OLDEST_OPEN, 1, &w->oldest_open, why);
+	db_abort(txn);
+	if (e != ERR_OK)
+		return e;
+	w->totals = totals_new();
+	if (w->totals == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for totals");
+	arena_init(&w->arena, SCRATCH_LIMIT);
+	str_init(&w->record, SCRATCH_LIMIT);
+	return ERR_OK;
+}
+
+static void
+write_release(struct write *w)
+{
+	totals_free(w->totals);
+	arena_release(&w->arena);
+	str_release(&w->record);
+}
+
+/* One change in a child of `batch`; its outcome goes into the change. */
+static void
+apply(struct write *w, struct db *db, struct db_txn *batch, struct change *change)
+{
+	change->why = (struct errinfo){.code = ERR_OK};
+	change->err = db_write_begin(db, batch, &w->txn, &change->why);
+	if (change->err != ERR_OK)
+		return;
+	totals_mark(w->totals);
+	change->err = change->apply(change, w);
+	if (change->err == ERR_OK)
+		change->err = db_commit(w->txn, &change->why);
+	else
+		db_abort(w->txn);
+	if (change->err != ERR_OK) {
+		totals_undo(w->totals);
+		if (change->why.code == ERR_OK)
+			(void)errinfo_set(
+			    &change->why, change->err, "%s", err_text(change->err));
+	}
+	w->txn = NULL;
+	arena_clear(&w->arena);
+	str_clear(&w->record);
+}
+
+/* All that a batch writes besides its changes. */
+static enum err
+finish_batch(struct write *w, struct db_txn *batch, struct errinfo *why)
+{
+	enum err e = totals_flush(w->totals, batch, why);
+
+	if (e == ERR_OK)
+		e = save_counters(w, batch, why);
+	return e;
+}
+
+static void
+answer_on_loop(struct loop_job *job)
+{
+	struct change *change = container_of(job, struct change, job);
+
+	change->done(change);
+}
+
+static void
+answer(struct change *change)
+{
+	change->job.run = answer_on_loop;
+	if (change->loop == NULL)
+		change->done(change);
+	else
+		loop_post(change->loop, &change->job);
+}
+
+static enum err
+run_batch(struct writer *writer, struct queue_item *first, struct errinfo *why)
+{
+	struct write *w = &writer->w;
+	uint64_t oldest = writer->oldest_open;
+	struct db_txn *batch;
+	bool any = false;
+	enum err e = db_write_begin(writer->db, NULL, &batch, why);
+
+	if (e != ERR_OK)
+		return e;
+	w->now_ms = clock_wall_ms();
+	for (struct queue_item *i = first; i != NULL; i = i->next) {
+		struct change *change = container_of(i, struct change, item);
+
+		apply(w, writer->db, batch, change);
+		any |= change->err == ERR_OK;
+	}
+	if (!any) {
+		totals_clear(w->totals);
+		db_abort(batch);
+		return ERR_OK;
+	}
+	e = finish_batch(w, batch, why);
+	if (e == ERR_OK && oldest != w->oldest_open)
+		e = put_number(batch, META_OLDEST_OPEN, oldest, why);
+	if (e != ERR_OK) {
+		w->counters_changed = true;
+		db_abort(batch);
+		return e;
+	}
+	/* The journal's place (D60): the batch is whole, nothing was answered yet. */
+	e = db_commit(batch, why);
+	if (e == ERR_OK)
+		w->oldest_open = oldest;
+	else
+		w->counters_changed = true;
+	return e;
+}
+
+/* Cut at most `max` items off *list. */
+static struct queue_item *
+cut(struct queue_item **list, unsigned max)
+{
+	struct queue_item *first = *list, *last = first;
+
+	while (--max > 0 && last->next != NULL)
+		last = last->next;
+	*list = last->next;
+	last->next = NULL;
+	return first;
+}
+
+static void
+commit_and_answer(struct writer *writer, struct queue_item *first)
+{
+	struct errinfo why = {.code = ERR_OK};
+	enum err e = run_batch(writer, first, &why);
+	struct queue_item *next;
+
+	for (struct queue_item *i = first; i != NULL; i = next) {
+		struct change *change = container_of(i, struct change, item);
+
+		next = i->next; /* the change is the caller's again once answered */
+		if (e != ERR_OK) {
+			change->err = e;
+			change->why = why;
+		}
+		answer(change);
+	}
+}
+
+static void *
+write_batches(void *arg)
+{
+	struct writer *writer = arg;
+
+	for (;;) {
+		bool stopping =
+		    writer->stopping; /* before the take: what follows is the rest */
+		struct queue_item *taken = queue_take(&writer->queue);
+
+		while (taken != NULL)
+			commit_and_answer(writer, cut(&taken, writer->batch_max));
+		if (stopping)
+			return NULL;
+		if (taken == NULL) {
+			struct pollfd p = {
+			    .fd = queue_fd(&writer->queue), .events = POLLIN};
+
+			if (poll(&p, 1, -1) < 0)
+				CHECK(errno == EINTR);
+		}
+	}
+}
+
+enum err
+writer_new(struct db *db, const struct store_config *config, struct writer **out,
+    struct errinfo *why)
+{
+	struct writer *writer = calloc(1, sizeof *writer);
+	enum err e;
+	int failed;
+
+	if (writer == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for the writer");
+	writer->db = db;
+	writer->batch_max = config->batch_max;
+	e = write_init(&writer->w, db, config, why);
+	if (e != ERR_OK)
+		goto fail;
+	/* Stays at what the last process left until its leftovers are swept. */
+	writer->oldest_open = writer->w.oldest_open;
+	e = queue_init(&writer->queue, why);
+	if (e != ERR_OK)
+		goto fail;
+	failed = pthread_create(&writer->thread, NULL, write_batches, writer);
+	if (failed != 0) {
+		queue_release(&writer->queue);
+		e = errinfo_sys(why, ERR_INTERNAL, failed, "cannot start the writer");
+		goto fail;
+	}
+	(void)pthread_setname_np(writer->thread, "meta-writer");
+	*out = writer;
+	return ERR_OK;
+fail:
+	write_release(&writer->w);
+	free(writer);
+	return e;
+}
+
+void
+writer_free(struct writer *writer)
+{
+	if (writer == NULL)
+		return;
+	writer->stopping = true;
+	queue_wake(&writer->queue);
+	(void)pthread_join(writer->thread, NULL);
+	queue_release(&writer->queue);
+	write_release(&writer->w);
+	free(writer);
+}
+
+void
+writer_submit(struct writer *writer, struct change *change)
+{
+	queue_push(&writer->queue, &change->item);
+}
+
+void
+writer_set_oldest_open(struct writer *writer, uint64_t blob_id)
+{
+	writer->oldest_open = blob_id;
+}
+
+enum err
+writer_apply_now(struct db *db, const struct store_config *config, struct change *change,
+    struct errinfo *why)
+{
+	struct db_txn *batch = NULL;
+	struct write w;
+	enum err e = write_init(&w, db, config, why);
+
+	if (e == ERR_OK)
+		e = db_write_begin(db, NULL, &batch, why);
+	if (e != ERR_OK)
+		goto out;
+	w.now_ms = clock_wall_ms();
+	apply(&w, db, batch, change);
+	e = change->err;
+	if (e != ERR_OK && why != NULL)
+		*why = change->why;
+	if (e == ERR_OK)
+		e = finish_batch(&w, batch, why);
+	if (e == ERR_OK) {
+		e = db_commit(batch, why);
+		batch = NULL;
+	}
+out:
+	if (batch != NULL)
+		db_abort(batch);
+	write_release(&w);
+	return e;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * writer - the one thread that changes the store. Internal to storage.
+ *
+ * Takes all waiting changes as a batch (no timer: while one batch is being committed the
+ * next one gathers), applies each in a child transaction, writes totals and counters,
+ * commits, answers all. Between the last write and the commit is the place of the journal
+ * (architecture D60): the batch is complete there, and nothing was answered yet.
+ */
+#ifndef QUARTET_STORAGE_WRITER_H
+#define QUARTET_STORAGE_WRITER_H
+
+#include "storage/write.h"
+
+struct writer;
+
+enum err writer_new(struct db *db, const struct store_config *config, struct writer **out,
+    struct errinfo *why) ERR_CHECKED;
+/* After the queue is empty. */
+void writer_free(struct writer *writer);
+
+void writer_submit(struct writer *writer, struct change *change);
+void writer_set_oldest_open(struct writer *writer, uint64_t blob_id);
+
+/* Apply one change on the calling thread; for store_format, where no thread runs. */
+enum err writer_apply_now(struct db *db, const struct store_config *config,
+    struct change *change, struct errinfo *why) ERR_CHECKED;
+
+#endif
