@@ -22,26 +22,26 @@ enum unit { COUNT, SIZE, MS };
 struct row {
 	const char *name;
 	enum kind kind;
-	size_t at; /* offset in struct settings */
-	const char *fallback;
-	uint64_t number, low, high;
 	enum unit unit;
+	size_t at; /* offset in struct settings */
+	uint64_t number, low, high;
+	const char *fallback;
 	const char *choices;
 };
 
 static const struct row rows[] = {
 #define NUMBER(name, value, low, high, unit, help)                                       \
-	{#name, KIND_NUMBER, offsetof(struct settings, name), "", value, low, high,      \
-	    unit, ""},
+	{#name, KIND_NUMBER, unit, offsetof(struct settings, name), value, low, high,    \
+	    "", ""},
 #define FLAG(name, value, help)                                                          \
-	{#name, KIND_FLAG, offsetof(struct settings, name), "", value, 0, 1, COUNT, ""},
+	{#name, KIND_FLAG, COUNT, offsetof(struct settings, name), value, 0, 1, "", ""},
 #define CHOICE(name, value, choices, help)                                               \
-	{#name, KIND_CHOICE, offsetof(struct settings, name), value, 0, 0, 0, COUNT,     \
+	{#name, KIND_CHOICE, COUNT, offsetof(struct settings, name), 0, 0, 0, value,     \
 	    choices},
 #define TEXT(name, value, help)                                                          \
-	{#name, KIND_TEXT, offsetof(struct settings, name), value, 0, 0, 0, COUNT, ""},
+	{#name, KIND_TEXT, COUNT, offsetof(struct settings, name), 0, 0, 0, value, ""},
 #define LIST(name, value, help)                                                          \
-	{#name, KIND_LIST, offsetof(struct settings, name), value, 0, 0, 0, COUNT, ""},
+	{#name, KIND_LIST, COUNT, offsetof(struct settings, name), 0, 0, 0, value, ""},
 #include "conf/settings.def"
 #undef NUMBER
 #undef FLAG
@@ -80,10 +80,12 @@ field_const(const struct settings *s, const struct row *row)
 static const struct row *
 row_named(const char *name)
 {
-	for (size_t i = 0; i < N_ROWS; i++)
-		if (strcmp(rows[i].name, name) == 0)
-			return &rows[i];
-	return NULL;
+	size_t i = 0;
+
+	while (i < N_ROWS && strcmp(rows[i].name, name) != 0)
+		i++;
+	CHECK(i < N_ROWS); /* libconfuse knows no other names */
+	return &rows[i];
 }
 
 const char *

@@ -187,7 +187,8 @@ tick(void *arg)
 				start_probe(h, s);
 		} else if (!s->overdue &&
 			   now - s->probed_ms >= h->config.io_deadline_ms) {
-			s->overdue = s->answered = true;
+			s->overdue = true;
+			s->answered = true;
 			health_stuck(h, i, +1);
 			enter(s, STATE_HUNG, "a probe does not come back");
 		}

@@ -68,14 +68,18 @@ hmac_sha256(
 uint32_t
 crc32c(uint32_t crc, const void *p, size_t n)
 {
-	const uint8_t *at = p;
+	/* The library does not write through its pointer, but has no const there. */
+	union {
+		const void *ours;
+		unsigned char *its;
+	} at = {p};
 
-	/* The library counts in int. */
+	/* It counts in int. */
 	while (n > 0) {
 		size_t part = n < (1u << 30) ? n : (1u << 30);
 
-		crc = ~crc32_iscsi((unsigned char *)(uintptr_t)at, (int)part, ~crc);
-		at += part;
+		crc = ~crc32_iscsi(at.its, (int)part, ~crc);
+		at.its += part;
 		n -= part;
 	}
 	return crc;

@@ -74,21 +74,29 @@ isotime_format(int64_t ms, char out[ISOTIME_SIZE])
 	(void)put(out, c.fraction_ms, 3, '\0');
 }
 
+static char *
+put_text(char *at, const char *text)
+{
+	while (*text != '\0')
+		*at++ = *text++;
+	return at;
+}
+
 void
 httptime_format(int64_t ms, char out[ISOTIME_SIZE])
 {
 	struct civil c = civil_of(ms);
 
-	(void)memcpy(out, day_names[c.weekday], 3);
-	(void)memcpy(out + 3, ", ", 2);
-	out = put(out + 5, c.day, 2, ' ');
-	(void)memcpy(out, month_names[c.month - 1], 3);
-	out[3] = ' ';
-	out = put(out + 4, c.year, 4, ' ');
+	out = put_text(out, day_names[c.weekday]);
+	out = put_text(out, ", ");
+	out = put(out, c.day, 2, ' ');
+	out = put_text(out, month_names[c.month - 1]);
+	out = put_text(out, " ");
+	out = put(out, c.year, 4, ' ');
 	out = put(out, c.hour, 2, ':');
 	out = put(out, c.minute, 2, ':');
 	out = put(out, c.second, 2, ' ');
-	(void)memcpy(out, "GMT", 4);
+	*put_text(out, "GMT") = '\0';
 }
 
 /* `n` digits at the front of *rest, which moves on. */

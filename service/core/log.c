@@ -244,22 +244,22 @@ log_message(enum log_level level, const char *fmt, ...)
 }
 
 void
-log_access(struct bytes text)
+log_access(struct bytes line)
 {
 	char when[ISOTIME_SIZE];
-	struct str line;
+	struct str whole;
 
 	isotime_format(clock_wall_ms(), when);
-	str_init(&line, sizeof when + 2 + text.n);
-	str_adds(&line, when);
-	str_adds(&line, "Z ");
-	str_add(&line, text);
-	str_addc(&line, '\n');
-	if (str_failed(&line))
+	str_init(&whole, sizeof when + 2 + line.n);
+	str_adds(&whole, when);
+	str_adds(&whole, "Z ");
+	str_add(&whole, line);
+	str_addc(&whole, '\n');
+	if (str_failed(&whole))
 		count_dropped(&the_log.access);
 	else
-		append(&the_log.access, str_bytes(&line), false);
-	str_release(&line);
+		append(&the_log.access, str_bytes(&whole), false);
+	str_release(&whole);
 }
 
 void

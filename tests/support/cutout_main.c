@@ -89,10 +89,10 @@ opened(void *arg, enum err err)
 }
 
 /* Empty files cannot be mapped and need not be. */
-static const void *
+static void *
 map_file(const char *path, uint64_t *size)
 {
-	static const uint8_t empty[1];
+	static uint8_t empty[1];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	void *p = MAP_FAILED;
@@ -119,7 +119,7 @@ cut(struct run *run, struct pool *pool, const char *path, const struct cutout_as
 	const char *slash = strrchr(path, '/');
 	struct errinfo why = {0};
 	uint64_t size = 0;
-	const void *data = map_file(path, &size);
+	void *data = map_file(path, &size);
 
 	if (data == NULL)
 		return 2;
@@ -131,7 +131,7 @@ cut(struct run *run, struct pool *pool, const char *path, const struct cutout_as
 	loop_run(run->loop);
 	cutout_close(run->cutout);
 	if (size > 0)
-		(void)munmap((void *)(uintptr_t)data, size);
+		(void)munmap(data, size);
 	return run->status;
 }
 

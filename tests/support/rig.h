@@ -4,7 +4,10 @@
  * on the test's own thread while the test waits. For tests of storage and replication.
  *
  * Order: rig_open -> ... -> rig_close. A callback that a test waits for calls
- * rig_wake(rig); rig_wait(rig) runs the loop until then.
+ * rig_wake(rig); rig_wait(rig) runs the loop until then. A test that wants other settings
+ * than a configuration file allows, or to stand between the mirror and its locations,
+ * sets `tune` and `interpose` before rig_open. QUARTET_TEST_IO names the I/O engine for
+ * rigs that do not.
  */
 #ifndef QUARTET_TESTS_RIG_H
 #define QUARTET_TESTS_RIG_H
@@ -36,7 +39,14 @@ struct rig {
 	struct loop_timer *poll;
 	struct errinfo why;
 	bool (*until)(struct rig *rig);
+	const bool *flag; /* what rig_wait_flag waits for */
+	uint64_t run_until_ms;
+	const char *io; /* NULL: as QUARTET_TEST_IO says, or "auto" */
+	void (*tune)(struct rig *rig); /* changes settings that were just read */
+	void (*interpose)(struct rig *rig); /* the mirror is there, but not started */
 };
+
+enum { RIG_PATIENCE_MS = 60000 };
 
 /* A wake may come before the wait: wait in a loop, on a condition of your own. */
 static inline void
@@ -62,15 +72,47 @@ rig_poll(void *arg)
 		loop_timer_set(rig->poll, 5);
 }
 
-/* Run the loop until a condition holds. */
+/* Run the loop until a condition holds; a test that waits for ever has failed. */
 static inline void
 rig_wait_until(struct rig *rig, bool (*until)(struct rig *rig))
 {
+	uint64_t patience_ends = clock_mono_ms() + RIG_PATIENCE_MS;
+
 	rig->until = until;
-	loop_timer_set(rig->poll, 0);
-	while (!until(rig))
+	while (!until(rig)) {
+		if (clock_mono_ms() > patience_ends)
+			fail_msg("what was waited for did not come");
+		loop_timer_set(rig->poll, 5);
 		loop_run(rig->loop);
+	}
 	loop_timer_clear(rig->poll);
+}
+
+static inline bool
+rig_flag_is_up(struct rig *rig)
+{
+	return *rig->flag;
+}
+
+static inline void
+rig_wait_flag(struct rig *rig, const bool *flag)
+{
+	rig->flag = flag;
+	rig_wait_until(rig, rig_flag_is_up);
+}
+
+static inline bool
+rig_time_is_up(struct rig *rig)
+{
+	return clock_mono_ms() >= rig->run_until_ms;
+}
+
+/* Run the loop for some time, whatever happens. */
+static inline void
+rig_run_for(struct rig *rig, uint64_t ms)
+{
+	rig->run_until_ms = clock_mono_ms() + ms;
+	rig_wait_until(rig, rig_time_is_up);
 }
 
 static inline void
@@ -112,6 +154,16 @@ rig_is_quiet(struct rig *rig)
 	return mirror_quiet(rig->mirror) && pool_stats(rig->pool).transfers == 0;
 }
 
+static inline const char *
+rig_io(const struct rig *rig)
+{
+	const char *from_outside = getenv("QUARTET_TEST_IO");
+
+	if (rig->io != NULL)
+		return rig->io;
+	return from_outside == NULL ? "auto" : from_outside;
+}
+
 static inline void
 rig_write_config(struct rig *rig, const char *more)
 {
@@ -125,10 +177,13 @@ rig_write_config(struct rig *rig, const char *more)
 	    "hosts = {\"localhost:1\"}\nlisten_tls = {}\n"
 	    "listen_plain = {\"127.0.0.1:0\"}\nmeta_dir = \"%s/meta\"\n"
 	    "meta_map_size = 256MiB\nreserve_percent = 0\nprobe_period = 200ms\n"
-	    "locations = {\"%s/1\", \"%s/2\", \"%s/3\", \"%s/4\"}\n%s\n",
-	    rig->dir, rig->dir, rig->dir, rig->dir, rig->dir, more);
+	    "locations = {\"%s/1\", \"%s/2\", \"%s/3\", \"%s/4\"}\n"
+	    "io = \"%s\"\n%s\n",
+	    rig->dir, rig->dir, rig->dir, rig->dir, rig->dir, rig_io(rig), more);
 	(void)fclose(f);
 	assert_ok(settings_load(path, &rig->settings, &rig->why), &rig->why);
+	if (rig->tune != NULL)
+		rig->tune(rig);
 }
 
 /* The store alone; `more` are lines for the configuration. */
@@ -168,6 +223,8 @@ rig_start_mirror(struct rig *rig)
 	};
 
 	assert_ok(mirror_new(&config, &rig->mirror, &rig->why), &rig->why);
+	if (rig->interpose != NULL)
+		rig->interpose(rig);
 	mirror_start(rig->mirror);
 }
 
@@ -198,15 +255,21 @@ rig_stop_mirror(struct rig *rig)
 	rig->mirror = NULL;
 }
 
+/* Another life of the mirror over the same store and locations. */
 static inline void
-rig_close(struct rig *rig)
+rig_restart_mirror(struct rig *rig)
+{
+	rig_stop_mirror(rig);
+	rig_start_mirror(rig);
+	rig_wait_until(rig, rig_all_online);
+}
+
+/* The end of what rig_open_store began; for tests below replication. */
+static inline void
+rig_close_store(struct rig *rig)
 {
 	pid_t pid;
 
-	if (rig->mirror != NULL)
-		rig_stop_mirror(rig);
-	worker_pool_free(rig->workers);
-	pool_free(rig->pool);
 	store_reader_free(rig->reader);
 	store_close(rig->store);
 	loop_timer_free(rig->poll);
@@ -218,6 +281,28 @@ rig_close(struct rig *rig)
 		_exit(1);
 	}
 	(void)waitpid(pid, NULL, 0);
+}
+
+static inline void
+rig_close(struct rig *rig)
+{
+	if (rig->mirror != NULL)
+		rig_stop_mirror(rig);
+	worker_pool_free(rig->workers);
+	pool_free(rig->pool);
+	rig_close_store(rig);
+}
+
+/* Close the store and open it again, with rig->store_config as it is now. */
+static inline void
+rig_reopen_store(struct rig *rig)
+{
+	store_reader_free(rig->reader);
+	store_close(rig->store);
+	rig->reader = NULL;
+	rig->store = NULL;
+	assert_ok(store_open(&rig->store_config, &rig->store, &rig->why), &rig->why);
+	assert_ok(store_reader_new(rig->store, &rig->reader, &rig->why), &rig->why);
 }
 
 /* How many files a location has below a folder such as "blob" or "tmp". */
@@ -243,6 +328,27 @@ rig_count_files(const char *path)
 	}
 	(void)closedir(dir);
 	return n;
+}
+
+/* Where the copy of a blob lies at a location. */
+static inline void
+rig_copy_path(const struct rig *rig, unsigned location, uint64_t id,
+    const uint8_t md5[MD5_SIZE], char out[160])
+{
+	char leaf[BLOB_LEAF_SIZE], name[BLOB_NAME_SIZE];
+
+	blob_leaf_name(blob_leaf(id), leaf);
+	blob_name(id, md5, name);
+	(void)snprintf(out, 160, "%s/%u/blob/%s/%s", rig->dir, location + 1, leaf, name);
+}
+
+static inline bool
+rig_has_copy(const struct rig *rig, unsigned location, const struct blob *blob)
+{
+	char path[160];
+
+	rig_copy_path(rig, location, blob->id, blob->md5, path);
+	return access(path, F_OK) == 0;
 }
 
 static inline unsigned

@@ -73,7 +73,7 @@ a_piece_is_aligned_and_of_its_size(void **state)
 static void
 large_pieces_leave_a_quarter_to_the_small_ones(void **state)
 {
-	struct piece *large[LARGE_MAX + 1], *small[SMALL_MAX + 1];
+	struct piece *large[LARGE_MAX + 1] = {0}, *small[SMALL_MAX + 1] = {0};
 	size_t n_small;
 
 	(void)state;
@@ -90,7 +90,7 @@ large_pieces_leave_a_quarter_to_the_small_ones(void **state)
 static void
 pieces_of_one_size_make_room_for_the_other(void **state)
 {
-	struct piece *large[LARGE_MAX + 1], *small[SMALL_MAX + 1];
+	struct piece *large[LARGE_MAX + 1] = {0}, *small[SMALL_MAX + 1] = {0};
 
 	(void)state;
 	for (int round = 0; round < 2; round++) {
@@ -179,7 +179,7 @@ run_what_was_posted(void)
 static void
 each_piece_that_comes_back_wakes_the_oldest_waiter_once(void **state)
 {
-	struct piece *small[SMALL_MAX];
+	struct piece *small[SMALL_MAX] = {0};
 	struct noting w[3];
 
 	(void)state;
@@ -206,7 +206,7 @@ each_piece_that_comes_back_wakes_the_oldest_waiter_once(void **state)
 static void
 a_large_piece_wakes_as_many_as_it_has_room_for(void **state)
 {
-	struct piece *large[LARGE_MAX], *small[TRANSFERS_MAX];
+	struct piece *large[LARGE_MAX] = {0}, *small[TRANSFERS_MAX] = {0};
 	struct noting w[3];
 
 	(void)state;
@@ -225,7 +225,7 @@ a_large_piece_wakes_as_many_as_it_has_room_for(void **state)
 static void
 who_wants_a_large_piece_does_not_hold_up_who_wants_a_small_one(void **state)
 {
-	struct piece *small[SMALL_MAX];
+	struct piece *small[SMALL_MAX] = {0};
 	struct noting w[2];
 
 	(void)state;
@@ -251,7 +251,7 @@ who_wants_a_large_piece_does_not_hold_up_who_wants_a_small_one(void **state)
 static void
 who_waits_when_a_piece_is_already_back_is_woken_at_once(void **state)
 {
-	struct piece *small[SMALL_MAX];
+	struct piece *small[SMALL_MAX] = {0};
 	struct noting w[1];
 
 	(void)state;
@@ -268,7 +268,7 @@ who_waits_when_a_piece_is_already_back_is_woken_at_once(void **state)
 static void
 a_turn_that_is_not_used_goes_to_the_next(void **state)
 {
-	struct piece *small[SMALL_MAX];
+	struct piece *small[SMALL_MAX] = {0};
 	struct noting w[2];
 
 	(void)state;
@@ -290,7 +290,7 @@ a_turn_that_is_not_used_goes_to_the_next(void **state)
 static void
 a_waiter_that_gave_up_is_not_woken(void **state)
 {
-	struct piece *small[SMALL_MAX];
+	struct piece *small[SMALL_MAX] = {0};
 	struct noting w[4];
 
 	(void)state;
@@ -313,7 +313,7 @@ a_waiter_that_gave_up_is_not_woken(void **state)
 static void
 a_disowned_piece_leaves_the_account_at_once(void **state)
 {
-	struct piece *small[SMALL_MAX];
+	struct piece *small[SMALL_MAX] = {0};
 	struct noting w[1];
 
 	(void)state;
