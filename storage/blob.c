@@ -182,15 +182,34 @@ change_have(struct write *w, struct blob *blob, location_map have, struct errinf
 	return e == ERR_OK ? repair_rows(w, blob, true, why) : e;
 }
 
+/* Is the file of a blob at a location in the removal queue? */
+static enum err
+is_queued(
+    struct db_txn *txn, uint64_t id, unsigned location, bool *out, struct errinfo *why)
+{
+	struct key key = key_gcq(location, id);
+	struct bytes row;
+	enum err e = db_get(txn, DB_GCQ, key_bytes(&key), &row, why);
+
+	*out = e == ERR_OK;
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 static enum err
 apply_copied(struct change *change, struct write *w)
 {
 	struct blob_copied *r = container_of(change, struct blob_copied, change);
 	struct blob blob;
+	bool queued;
 	enum err e = load(w->txn, r->id, &blob, &change->why);
 
+	if (e == ERR_OK)
+		e = is_queued(w->txn, r->id, r->location, &queued, &change->why);
 	if (e != ERR_OK)
 		return e;
+	if (queued)
+		return errinfo_set(
+		    &change->why, ERR_NOT_FOUND, "the file is in the removal queue");
 	return change_have(
 	    w, &blob, (location_map)(blob.have | 1u << r->location), &change->why);
 }
@@ -318,23 +337,18 @@ enum err
 blob_known(struct store_reader *reader, uint64_t id, unsigned location, bool *known_out,
     struct errinfo *why)
 {
-	struct key row = key_gcq(location, id);
-	struct bytes value;
-	struct blob blob;
+	struct blob blob = {.have = 0};
 	struct db_txn *txn;
 	enum err e = store_read_begin(reader, &txn, why);
 
 	if (e != ERR_OK)
 		return e;
 	e = load(txn, id, &blob, why);
-	if (e == ERR_OK) {
-		*known_out = has(blob.have, location);
-	} else if (e == ERR_NOT_FOUND) {
-		e = db_get(txn, DB_GCQ, key_bytes(&row), &value, why);
-		*known_out = e == ERR_OK;
-		if (e == ERR_NOT_FOUND)
-			e = ERR_OK;
-	}
+	if (e == ERR_NOT_FOUND)
+		e = ERR_OK;
+	*known_out = has(blob.have, location);
+	if (e == ERR_OK && !*known_out)
+		e = is_queued(txn, id, location, known_out, why);
 	store_read_end(reader);
 	return e;
 }

@@ -32,7 +32,7 @@ enum err blob_get(struct store_reader *reader, uint64_t id, struct blob *out,
 
 /*
  * A late or repaired copy at `location` is durable: count it. ERR_NOT_FOUND: the blob is
- * gone, the copy must be removed.
+ * gone, or its file there is in the removal queue; the copy must be removed.
  */
 struct blob_copied {
 	struct change change;

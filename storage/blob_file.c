@@ -27,7 +27,7 @@ blob_layout(uint64_t length)
 {
 	struct blob_layout l = {.length = length, .block_size = SMALLEST_BLOCK};
 
-	while (length > l.block_size * ENTRIES_MAX)
+	while (length > l.block_size * ENTRIES_MAX && l.block_size < BLOB_BLOCK_MAX)
 		l.block_size *= 2;
 	l.blocks = length / l.block_size + (length % l.block_size != 0);
 	l.data_size = (length + BLOB_PAGE - 1) / BLOB_PAGE * BLOB_PAGE;
@@ -46,16 +46,20 @@ blob_name(uint64_t id, const uint8_t md5[MD5_SIZE], char out[BLOB_NAME_SIZE])
 bool
 blob_name_parse(struct bytes name, uint64_t *id_out, uint8_t md5_out[MD5_SIZE])
 {
-	uint8_t id[8];
+	char again[BLOB_NAME_SIZE];
+	uint8_t digits[8];
+	uint64_t id = 0;
 
 	if (name.n != BLOB_NAME_SIZE - 1 || name.p[16] != '-' ||
-	    !hex_decode((struct bytes){name.p, 16}, id, sizeof id) ||
+	    !hex_decode((struct bytes){name.p, 16}, digits, sizeof digits) ||
 	    !hex_decode(bytes_skip(name, 17), md5_out, MD5_SIZE))
 		return false;
-	*id_out = 0;
-	for (size_t i = 0; i < sizeof id; i++)
-		*id_out = *id_out << 8 | id[i];
-	return true;
+	for (size_t i = 0; i < sizeof digits; i++)
+		id = id << 8 | digits[i];
+	/* One file has one name: one in capitals would be looked for in vain. */
+	blob_name(id, md5_out, again);
+	*id_out = id;
+	return bytes_is(name, again);
 }
 
 unsigned
@@ -135,7 +139,8 @@ blob_table_add(struct blob_table *t, const void *p, size_t n)
 		size_t part;
 
 		/* Only when more bytes come is it known that the table is too long. */
-		if (t->filled == 0 && t->n == ENTRIES_MAX)
+		if (t->filled == 0 && t->n == ENTRIES_MAX &&
+		    t->block_size < BLOB_BLOCK_MAX)
 			double_blocks(t);
 		part = n < t->block_size - t->filled
 			   ? n

@@ -7,9 +7,10 @@
  *   table                 pages of 4096: 1023 CRC32C of blocks, then the page's own
  *   trailer               4096: who this is, see struct blob_trailer
  *
- * A block is 4 KiB; in files too large for a table of 4 MiB it is 8 KiB, 16 KiB, ...
- * The layout follows from the length alone, so a reader finds every page without asking.
- * A block's CRC covers the user bytes in it. A page's own CRC also covers the blob id and
+ * A block is 4 KiB; in files too large for a table of 4 MiB it is 8 KiB, 16 KiB, ... up
+ * to BLOB_BLOCK_MAX, what can be read in one piece; from there the table grows. The
+ * layout follows from the length alone, so a reader finds every page without asking. A
+ * block's CRC covers the user bytes in it. A page's own CRC also covers the blob id and
  * the page's number, so that a page of another file, or at another place, is noticed.
  *
  * Pure computation. Thread: any, one at a time per table.
@@ -28,7 +29,8 @@
 enum {
 	BLOB_PAGE = 4096,
 	BLOB_PAGE_ENTRIES = BLOB_PAGE / 4 - 1,
-	BLOB_PAGES_MAX = 1024,
+	BLOB_PAGES_MAX = 1024, /* unless blocks are as large as they get */
+	BLOB_BLOCK_MAX = 1024 * 1024,
 	BLOB_NAME_SIZE = 16 + 1 + 2 * MD5_SIZE + 1, /* with its NUL */
 	BLOB_PATH_MAX = 3072,
 };

@@ -5,8 +5,9 @@
 #include "service/core/digest.h"
 #include "storage/keys.h"
 #include "storage/pack.h"
+#include "storage/rows.h"
 
-enum { WHOLE_MAX = 400, FRONT = WHOLE_MAX - SHA256_SIZE };
+enum { WHOLE_MAX = 400, FRONT = WHOLE_MAX - SHA256_SIZE, NUMBER_SIZE = 4 };
 
 static struct key
 key_forward(struct bytes text)
@@ -39,51 +40,70 @@ key_reverse(uint32_t number)
 }
 
 static enum err
+put_row(
+    struct db_txn *txn, const struct key *key, struct bytes value, struct errinfo *why)
+{
+	struct str row;
+	enum err e;
+
+	str_init(&row, value.n + ROW_CRC_SIZE);
+	str_add(&row, value);
+	e = row_put(txn, DB_DICT, key, &row, why);
+	str_release(&row);
+	return e;
+}
+
+static enum err
+put_number(
+    struct db_txn *txn, const struct key *key, uint32_t number, struct errinfo *why)
+{
+	uint8_t value[NUMBER_SIZE];
+
+	pack_store(value, number, sizeof value);
+	return put_row(txn, key, (struct bytes){(const char *)value, sizeof value}, why);
+}
+
+static enum err
+get_number(struct db_txn *txn, const struct key *key, uint32_t *out, struct errinfo *why)
+{
+	struct bytes value;
+	enum err e = row_get(txn, DB_DICT, key, &value, why);
+
+	if (e == ERR_OK && value.n != NUMBER_SIZE)
+		e = errinfo_set(why, ERR_DAMAGED, "dictionary: bad entry");
+	if (e == ERR_OK)
+		*out = (uint32_t)pack_load((const uint8_t *)value.p, NUMBER_SIZE);
+	return e;
+}
+
+static enum err
 take_number(struct db_txn *txn, uint32_t *out, struct errinfo *why)
 {
-	struct bytes key = BYTES("n"), value;
-	uint8_t next[4];
-	enum err e = db_get(txn, DB_DICT, key, &value, why);
+	struct key next = {.p = {'n'}, .n = 1};
+	enum err e = get_number(txn, &next, out, why);
 
 	if (e == ERR_NOT_FOUND)
 		*out = 1;
 	else if (e != ERR_OK)
 		return e;
-	else if (value.n != sizeof next)
-		return errinfo_set(why, ERR_DAMAGED, "dictionary: bad counter");
-	else
-		*out = (uint32_t)pack_load((const uint8_t *)value.p, sizeof next);
-	pack_store(next, (uint64_t)*out + 1, sizeof next);
-	return db_put(
-	    txn, DB_DICT, key, (struct bytes){(const char *)next, sizeof next}, why);
+	return put_number(txn, &next, *out + 1, why);
 }
 
 enum err
 dict_intern(struct db_txn *txn, struct bytes text, uint32_t *out, struct errinfo *why)
 {
 	struct key forward = key_forward(text), reverse;
-	struct bytes value;
-	uint8_t number[4];
-	enum err e = db_get(txn, DB_DICT, key_bytes(&forward), &value, why);
+	enum err e = get_number(txn, &forward, out, why);
 
-	if (e == ERR_OK && value.n == sizeof number) {
-		*out = (uint32_t)pack_load((const uint8_t *)value.p, sizeof number);
-		return ERR_OK;
-	}
 	if (e != ERR_NOT_FOUND)
-		return e == ERR_OK
-			   ? errinfo_set(why, ERR_DAMAGED, "dictionary: bad entry")
-			   : e;
-	e = take_number(txn, out, why);
-	if (e != ERR_OK)
 		return e;
-	pack_store(number, *out, sizeof number);
-	e = db_put(txn, DB_DICT, key_bytes(&forward),
-	    (struct bytes){(const char *)number, sizeof number}, why);
+	e = take_number(txn, out, why);
+	if (e == ERR_OK)
+		e = put_number(txn, &forward, *out, why);
 	if (e != ERR_OK)
 		return e;
 	reverse = key_reverse(*out);
-	return db_put(txn, DB_DICT, key_bytes(&reverse), text, why);
+	return put_row(txn, &reverse, text, why);
 }
 
 enum err
@@ -92,7 +112,7 @@ dict_text(struct db_txn *txn, uint32_t number, struct arena *a, struct bytes *ou
 {
 	struct key reverse = key_reverse(number);
 	struct bytes value;
-	enum err e = db_get(txn, DB_DICT, key_bytes(&reverse), &value, why);
+	enum err e = row_get(txn, DB_DICT, &reverse, &value, why);
 
 	if (e == ERR_NOT_FOUND)
 		return errinfo_set(

@@ -4,8 +4,9 @@
  * as small numbers. A number, once given, keeps its text for ever.
  *
  * Internal to storage; works inside the caller's transaction.
- * Table: 'n' -> next number; 'r' number (4 BE) -> text; 'f' text -> number (4 LE), where
- * a text too long for a key is its front and the SHA-256 of the whole.
+ * Table: 'n' -> next number (4 LE); 'r' number (4 BE) -> text; 'f' text -> number (4 LE),
+ * where a text too long for a key is its front and the SHA-256 of the whole. Values end
+ * in the CRC of rows.h: these texts name the groups that may read.
  */
 #ifndef QUARTET_STORAGE_DICT_H
 #define QUARTET_STORAGE_DICT_H

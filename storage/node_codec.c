@@ -52,6 +52,13 @@ check_record(uint64_t id, struct bytes record, struct errinfo *why)
 	return ERR_OK;
 }
 
+static enum err
+wrong_form(uint64_t id, struct errinfo *why)
+{
+	return errinfo_set(why, ERR_DAMAGED, "record of node %llu has a wrong form",
+	    (unsigned long long)id);
+}
+
 static void
 open_part(struct str *out, enum tag tag, size_t n)
 {
@@ -172,14 +179,14 @@ node_encode(
 }
 
 static enum err
-get_groups(struct db_txn *txn, struct pack_in part, struct arena *a,
+get_groups(struct db_txn *txn, struct pack_in *part, struct arena *a,
     struct node_groups *out, struct errinfo *why)
 {
 	enum err e = ERR_OK;
 
 	out->n = 0;
-	while (pack_left(&part) >= 4 && out->n < NODE_GROUPS_MAX && e == ERR_OK)
-		e = dict_text(txn, unpack_u32(&part), a, &out->uri[out->n++], why);
+	while (pack_left(part) >= 4 && out->n < NODE_GROUPS_MAX && e == ERR_OK)
+		e = dict_text(txn, unpack_u32(part), a, &out->uri[out->n++], why);
 	return e;
 }
 
@@ -200,43 +207,72 @@ struct gathered {
 };
 
 static enum err
+get_property(struct db_txn *txn, struct pack_in *part, struct arena *a,
+    struct node_property *out, struct errinfo *why)
+{
+	enum err e = dict_text(txn, unpack_u32(part), a, &out->uri, why);
+
+	if (e != ERR_OK)
+		return e;
+	return copy_text(a, unpack_bytes(part, pack_left(part)), &out->value, why);
+}
+
+static void
+get_content(struct pack_in *part, struct node *out)
+{
+	struct bytes md5;
+
+	out->content_ms = (int64_t)unpack_u64(part);
+	md5 = unpack_bytes(part, MD5_SIZE);
+	if (!part->failed)
+		(void)memcpy(out->md5, md5.p, MD5_SIZE);
+}
+
+static void
+keep_unknown(struct bytes body, struct gathered *g)
+{
+	(void)memcpy(g->unknown + g->unknown_n, body.p - 5, body.n + 5);
+	g->unknown_n += body.n + 5;
+}
+
+static enum err
 get_part(struct db_txn *txn, enum tag tag, struct bytes body, struct arena *a,
     struct node *out, struct gathered *g, struct errinfo *why)
 {
 	struct pack_in in = pack_open(body);
+	enum err e = ERR_OK;
 
 	switch (tag) {
 	case TAG_GROUP_READ:
-		return get_groups(txn, in, a, &out->group_read, why);
+		e = get_groups(txn, &in, a, &out->group_read, why);
+		break;
 	case TAG_GROUP_WRITE:
-		return get_groups(txn, in, a, &out->group_write, why);
+		e = get_groups(txn, &in, a, &out->group_write, why);
+		break;
 	case TAG_CONTENT:
-		out->content_ms = (int64_t)unpack_u64(&in);
-		if (pack_left(&in) == MD5_SIZE)
-			(void)memcpy(out->md5, in.at, MD5_SIZE);
-		return ERR_OK;
+		get_content(&in, out);
+		break;
 	case TAG_TYPE:
-		return dict_text(txn, unpack_u32(&in), a, &out->content_type, why);
+		e = dict_text(txn, unpack_u32(&in), a, &out->content_type, why);
+		break;
 	case TAG_ENCODING:
-		return dict_text(txn, unpack_u32(&in), a, &out->content_encoding, why);
+		e = dict_text(txn, unpack_u32(&in), a, &out->content_encoding, why);
+		break;
 	case TAG_QUOTA:
 		out->quota = unpack_u64(&in);
-		return ERR_OK;
+		break;
 	case TAG_TARGET:
 		return copy_text(a, body, &out->target, why);
-	case TAG_PROPERTY: {
-		struct node_property *p = &g->properties[g->n_properties++];
-		enum err e = dict_text(txn, unpack_u32(&in), a, &p->uri, why);
-
-		if (e != ERR_OK)
-			return e;
-		return copy_text(a, unpack_bytes(&in, pack_left(&in)), &p->value, why);
-	}
+	case TAG_PROPERTY:
+		e = get_property(txn, &in, a, &g->properties[g->n_properties++], why);
+		break;
 	default:
-		(void)memcpy(g->unknown + g->unknown_n, body.p - 5, body.n + 5);
-		g->unknown_n += body.n + 5;
+		keep_unknown(body, g);
 		return ERR_OK;
 	}
+	if (e == ERR_OK && (in.failed || pack_left(&in) > 0))
+		e = wrong_form(out->id, why);
+	return e;
 }
 
 /* Count what needs an array before the parts are read. */
@@ -266,8 +302,7 @@ get_parts(struct db_txn *txn, struct pack_in parts, struct arena *a, struct node
 	if (pack_left(&parts) == 0)
 		return ERR_OK;
 	if (!survey(parts, &properties, &unknown))
-		return errinfo_set(why, ERR_DAMAGED, "record of node %llu is cut short",
-		    (unsigned long long)out->id);
+		return wrong_form(out->id, why);
 	if (properties > 0)
 		g.properties = arena_array(a, struct node_property, properties);
 	if (unknown > 0)
@@ -286,31 +321,30 @@ get_parts(struct db_txn *txn, struct pack_in parts, struct arena *a, struct node
 	return e;
 }
 
-enum err
-node_decode(struct db_txn *txn, uint64_t id, struct bytes record, struct arena *a,
-    struct node *out, struct errinfo *why)
+static bool
+get_flag(unsigned bits, enum node_flag *out)
 {
-	struct pack_in in = pack_open(record);
-	enum err e = check_record(id, record, why);
+	*out = bits & 3;
+	return *out <= NODE_TRUE;
+}
+
+/* False if what is there is none of the values that are written. */
+static bool
+get_fixed(struct pack_in *in, struct node *out, struct bytes *name_out)
+{
 	uint64_t first, second;
 	uint8_t flags, name_n;
 
-	if (e != ERR_OK)
-		return e;
-	*out = (struct node){.id = id, .quota = NODE_NO_QUOTA};
-	(void)unpack_bytes(&in, AT_TYPE);
-	out->type = unpack_u8(&in);
-	flags = unpack_u8(&in);
-	name_n = unpack_u8(&in);
-	out->is_public = flags & 3;
-	out->is_locked = flags >> 2 & 3;
-	out->inherits = flags >> 4 & 3;
-	out->parent_id = unpack_u64(&in);
-	out->owner = unpack_u64(&in);
-	out->created_ms = (int64_t)unpack_u64(&in);
-	out->changed_ms = (int64_t)unpack_u64(&in);
-	first = unpack_u64(&in);
-	second = unpack_u64(&in);
+	(void)unpack_bytes(in, AT_TYPE);
+	out->type = unpack_u8(in);
+	flags = unpack_u8(in);
+	name_n = unpack_u8(in);
+	out->parent_id = unpack_u64(in);
+	out->owner = unpack_u64(in);
+	out->created_ms = (int64_t)unpack_u64(in);
+	out->changed_ms = (int64_t)unpack_u64(in);
+	first = unpack_u64(in);
+	second = unpack_u64(in);
 	if (out->type == NODE_CONTAINER) {
 		out->total_bytes = first;
 		out->total_files = second;
@@ -318,7 +352,27 @@ node_decode(struct db_txn *txn, uint64_t id, struct bytes record, struct arena *
 		out->blob_id = first;
 		out->length = second;
 	}
-	e = copy_text(a, unpack_bytes(&in, name_n), &out->name, why);
+	*name_out = unpack_bytes(in, name_n);
+	return !in->failed && out->type >= NODE_CONTAINER &&
+	       out->type <= NODE_UNSTRUCTURED_DATA && get_flag(flags, &out->is_public) &&
+	       get_flag(flags >> 2, &out->is_locked) &&
+	       get_flag(flags >> 4, &out->inherits);
+}
+
+enum err
+node_decode(struct db_txn *txn, uint64_t id, struct bytes record, struct arena *a,
+    struct node *out, struct errinfo *why)
+{
+	struct pack_in in = pack_open(record);
+	enum err e = check_record(id, record, why);
+	struct bytes name;
+
+	if (e != ERR_OK)
+		return e;
+	*out = (struct node){.id = id, .quota = NODE_NO_QUOTA};
+	if (!get_fixed(&in, out, &name))
+		return wrong_form(id, why);
+	e = copy_text(a, name, &out->name, why);
 	return e == ERR_OK ? get_parts(txn, in, a, out, why) : e;
 }
 
@@ -365,5 +419,5 @@ node_record_parent(uint64_t id, struct bytes record, uint64_t *parent_out,
 		if (tag == TAG_QUOTA && body.n == 8)
 			*quota_out = pack_load((const uint8_t *)body.p, 8);
 	}
-	return ERR_OK;
+	return parts.failed ? wrong_form(id, why) : ERR_OK;
 }

@@ -117,7 +117,8 @@ struct nodes_patch {
 
 /*
  * Apply a patch; the date moves even if nothing changed. Locks are not looked at.
- * ERR_NODE_NOT_FOUND; ERR_INVALID_ARGUMENT beyond properties_max.
+ * ERR_NODE_NOT_FOUND; ERR_INVALID_ARGUMENT beyond properties_max, unless the node had as
+ * many before.
  */
 struct nodes_update {
 	struct change change;
@@ -156,7 +157,8 @@ void nodes_move(struct store *store, struct nodes_move *r);
  * replaces go to the removal queue; a missing copy gets its row in the repair table.
  * Sets node_id_out.
  * ERR_CHANGED: the name no longer means expect_id (decide again);
- * ERR_CONTAINER_NOT_FOUND, ERR_NODE_LOCKED, ERR_PARENT_LOCKED, ERR_QUOTA.
+ * ERR_CONTAINER_NOT_FOUND, ERR_NODE_LOCKED, ERR_PARENT_LOCKED, ERR_QUOTA;
+ * ERR_INVALID_ARGUMENT: it is no data node.
  */
 struct nodes_put_file {
 	struct change change;

@@ -93,6 +93,13 @@ check_free(struct write *w, uint64_t parent, struct bytes name, struct errinfo *
 	return e == ERR_NODE_NOT_FOUND ? ERR_OK : e;
 }
 
+/* The date of a change: later than the one before, whatever the clock does. */
+static void
+touch(struct node *node, int64_t now_ms)
+{
+	node->changed_ms = now_ms > node->changed_ms ? now_ms : node->changed_ms + 1;
+}
+
 static struct total
 size_of(const struct node *node)
 {
@@ -153,7 +160,8 @@ apply_create(struct change *change, struct write *w)
 	node.blob_id = node.length = node.total_bytes = node.total_files = 0;
 	node.content_ms = 0;
 	e = insert(w, &node, &parent, &change->why);
-	r->id_out = node.id;
+	if (e == ERR_OK)
+		r->id_out = node.id;
 	return e;
 }
 
@@ -205,7 +213,7 @@ merge_properties(struct write *w, struct node *node, const struct nodes_patch *p
 		i += order == 0;
 		k++;
 	}
-	if (n > max)
+	if (n > max && n > node->n_properties)
 		return errinfo_set(why, ERR_INVALID_ARGUMENT,
 		    "the node would have %zu properties, the limit is %zu", n, max);
 	node->properties = merged;
@@ -251,7 +259,7 @@ apply_update(struct change *change, struct write *w)
 	if (e != ERR_OK)
 		return e;
 	patch_fields(&node, &r->patch);
-	node.changed_ms = w->now_ms > node.changed_ms ? w->now_ms : node.changed_ms + 1;
+	touch(&node, w->now_ms);
 	return put_node(w, &node, false, &change->why);
 }
 
@@ -365,7 +373,7 @@ relink(struct write *w, struct node *node, const struct node *to, struct bytes n
 		return e;
 	node->parent_id = to->id;
 	node->name = name;
-	node->changed_ms = w->now_ms;
+	touch(node, w->now_ms);
 	e = put_node(w, node, false, why);
 	if (e == ERR_OK)
 		e = put_child(w, node, why);
@@ -415,7 +423,7 @@ set_content(struct node *node, const struct nodes_put_file *r, int64_t now_ms)
 	node->length = r->blob.length;
 	(void)memcpy(node->md5, r->blob.md5, MD5_SIZE);
 	node->content_ms = now_ms;
-	node->changed_ms = now_ms > node->changed_ms ? now_ms : node->changed_ms + 1;
+	touch(node, now_ms);
 	if (r->set_type)
 		node->content_type = r->content_type;
 	if (r->set_encoding)
@@ -438,7 +446,8 @@ put_new_file(struct nodes_put_file *r, struct write *w, const struct node *paren
 		return e;
 	set_content(&node, r, w->now_ms);
 	e = insert(w, &node, parent, why);
-	r->node_id_out = node.id;
+	if (e == ERR_OK)
+		r->node_id_out = node.id;
 	return e;
 }
 
@@ -463,7 +472,8 @@ replace_file(struct nodes_put_file *r, struct write *w, struct node *node)
 		    w->totals, w->txn, node->parent_id, delta, r->blob.length, why);
 	if (e == ERR_OK)
 		e = blob_write_unref(w, old_blob, why);
-	r->node_id_out = node->id;
+	if (e == ERR_OK)
+		r->node_id_out = node->id;
 	return e;
 }
 

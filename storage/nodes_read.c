@@ -30,20 +30,47 @@ nodes_load(struct db_txn *txn, uint64_t id, struct arena *a, struct node *out,
 	return e == ERR_OK ? node_decode(txn, id, record, a, out, why) : e;
 }
 
+static enum err
+child_entry(struct bytes value, uint64_t *id_out, struct errinfo *why)
+{
+	if (value.n != CHILD_VALUE_SIZE)
+		return errinfo_set(why, ERR_DAMAGED, "entry of a child is damaged");
+	*id_out = pack_load((const uint8_t *)value.p, 8);
+	return ERR_OK;
+}
+
 enum err
 nodes_child_id(struct db_txn *txn, uint64_t parent, struct bytes name, uint64_t *id_out,
     struct errinfo *why)
 {
-	struct key key = key_child(parent, name);
 	struct bytes value;
-	enum err e = db_get(txn, DB_CHILD, key_bytes(&key), &value, why);
+	struct key key;
+	enum err e;
 
+	if (name.n > NODE_NAME_MAX)
+		return ERR_NODE_NOT_FOUND;
+	key = key_child(parent, name);
+	e = db_get(txn, DB_CHILD, key_bytes(&key), &value, why);
 	if (e == ERR_NOT_FOUND)
 		return ERR_NODE_NOT_FOUND;
-	if (e == ERR_OK && value.n != CHILD_VALUE_SIZE)
-		e = errinfo_set(why, ERR_DAMAGED, "entry of a child is damaged");
-	if (e == ERR_OK)
-		*id_out = pack_load((const uint8_t *)value.p, 8);
+	return e == ERR_OK ? child_entry(value, id_out, why) : e;
+}
+
+/*
+ * The node that an entry leads to. Entries have no checksum, records have: one that does
+ * not say the same of itself would be somebody else's.
+ */
+static enum err
+load_child(struct db_txn *txn, uint64_t parent, struct bytes name, uint64_t id,
+    struct arena *a, struct node *out, struct errinfo *why)
+{
+	enum err e = nodes_load(txn, id, a, out, why);
+
+	if (e == ERR_NODE_NOT_FOUND ||
+	    (e == ERR_OK && (out->parent_id != parent || !bytes_eq(out->name, name))))
+		return errinfo_set(why, ERR_DAMAGED,
+		    "an entry of container %llu leads to the wrong node",
+		    (unsigned long long)parent);
 	return e;
 }
 
@@ -58,19 +85,16 @@ walk(struct db_txn *txn, struct arena *a, struct path path, struct nodes_trail *
 	for (out->n = 1; e == ERR_OK && out->n <= path.n; out->n++) {
 		const struct node *parent = &out->node[out->n - 1];
 		struct node *child = &out->node[out->n];
+		struct bytes name = path.part[out->n - 1];
 		uint64_t id;
 
 		if (parent->type != NODE_CONTAINER)
 			return ERR_OK;
-		e = nodes_child_id(txn, parent->id, path.part[out->n - 1], &id, why);
+		e = nodes_child_id(txn, parent->id, name, &id, why);
 		if (e == ERR_NODE_NOT_FOUND)
 			return ERR_OK;
 		if (e == ERR_OK)
-			e = nodes_load(txn, id, a, child, why);
-		if (e == ERR_NODE_NOT_FOUND)
-			e = errinfo_set(why, ERR_DAMAGED,
-			    "node %llu has an entry but no record",
-			    (unsigned long long)id);
+			e = load_child(txn, parent->id, name, id, a, child, why);
 	}
 	return e;
 }
@@ -122,8 +146,11 @@ count_up(struct db_txn *txn, uint64_t id, size_t *n_out, struct errinfo *why)
 			return errinfo_set(why, ERR_DAMAGED, "node %llu lies in a cycle",
 			    (unsigned long long)id);
 		e = db_get(txn, DB_NODE, key_bytes(&key), &record, why);
-		if (e == ERR_NOT_FOUND)
+		if (e == ERR_NOT_FOUND && *n_out == 0)
 			return ERR_NODE_NOT_FOUND;
+		if (e == ERR_NOT_FOUND)
+			return errinfo_set(why, ERR_DAMAGED,
+			    "container %llu has no record", (unsigned long long)id);
 		if (e == ERR_OK)
 			e = node_record_parent(id, record, &parent, &quota, why);
 		id = parent;
@@ -174,9 +201,15 @@ struct children {
 static enum err
 children_seek(struct children *c, struct bytes from, bool after, struct errinfo *why)
 {
-	struct key key = key_child(c->container, from);
-	enum err e = db_cursor_seek(c->cursor, key_bytes(&key), &c->key, &c->value, why);
+	struct key key;
+	enum err e;
 
+	if (from.n > NODE_NAME_MAX) { /* no name; it lies right behind its front */
+		from.n = NODE_NAME_MAX;
+		after = true;
+	}
+	key = key_child(c->container, from);
+	e = db_cursor_seek(c->cursor, key_bytes(&key), &c->key, &c->value, why);
 	if (e == ERR_OK && after && bytes_eq(c->key, key_bytes(&key)))
 		e = db_cursor_next(c->cursor, &c->key, &c->value, why);
 	return e;
@@ -186,14 +219,25 @@ children_seek(struct children *c, struct bytes from, bool after, struct errinfo 
 static bool
 children_here(const struct children *c)
 {
-	return c->key.n >= 8 && key_load_u64(c->key, 0) == c->container &&
-	       c->value.n == CHILD_VALUE_SIZE;
+	return c->key.n >= 8 && key_load_u64(c->key, 0) == c->container;
 }
 
-static uint64_t
-children_id(const struct children *c)
+static struct bytes
+children_name(const struct children *c)
 {
-	return pack_load((const uint8_t *)c->value.p, 8);
+	return bytes_skip(c->key, 8);
+}
+
+static enum err
+children_load(struct db_txn *txn, const struct children *c, struct arena *a,
+    struct node *out, struct errinfo *why)
+{
+	uint64_t id;
+	enum err e = child_entry(c->value, &id, why);
+
+	return e == ERR_OK
+		   ? load_child(txn, c->container, children_name(c), id, a, out, why)
+		   : e;
 }
 
 static enum err
@@ -203,11 +247,7 @@ fill_page(struct db_txn *txn, struct children *c, struct arena *a, size_t max,
 	enum err e = ERR_OK;
 
 	while (e == ERR_OK && children_here(c) && out->n < max) {
-		e = nodes_load(txn, children_id(c), a, &out->node[out->n], why);
-		if (e == ERR_NODE_NOT_FOUND)
-			e = errinfo_set(why, ERR_DAMAGED,
-			    "node %llu has an entry but no record",
-			    (unsigned long long)children_id(c));
+		e = children_load(txn, c, a, &out->node[out->n], why);
 		if (e == ERR_NO_MEMORY && out->n > 0) {
 			out->more = true; /* the arena holds a shorter page */
 			return ERR_OK;
@@ -250,15 +290,15 @@ nodes_page(struct store_reader *reader, struct arena *a, uint64_t container,
 }
 
 static enum err
-sort_row(struct db_txn *txn, uint64_t id, enum nodes_sort by, struct arena *scratch,
-    struct nodes_sort_row *out, struct errinfo *why)
+sort_row(struct db_txn *txn, const struct children *c, enum nodes_sort by,
+    struct arena *scratch, struct nodes_sort_row *out, struct errinfo *why)
 {
 	struct node node;
-	enum err e = nodes_load(txn, id, scratch, &node, why);
+	enum err e = children_load(txn, c, scratch, &node, why);
 
 	if (e != ERR_OK)
 		return e;
-	out->id = id;
+	out->id = node.id;
 	if (by == NODES_SORT_DATE)
 		out->value = (uint64_t)node.changed_ms;
 	else
@@ -275,11 +315,11 @@ fill_sort_page(struct db_txn *txn, struct children *c, struct arena *a,
 
 	arena_init(&scratch, a->limit_bytes);
 	while (e == ERR_OK && children_here(c) && out->n < max) {
-		e = sort_row(txn, children_id(c), by, &scratch, &out->row[out->n], why);
+		e = sort_row(txn, c, by, &scratch, &out->row[out->n], why);
 		arena_clear(&scratch);
 		if (e != ERR_OK)
 			break;
-		out->last = bytes_skip(c->key, 8);
+		out->last = children_name(c);
 		if (++out->n == max) {
 			out->last = arena_copy(a, out->last);
 			if (out->last.p == NULL)

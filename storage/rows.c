@@ -4,8 +4,6 @@
 #include "service/core/digest.h"
 #include "storage/pack.h"
 
-enum { CRC_SIZE = 4 };
-
 static uint32_t
 row_crc(struct bytes key, struct bytes value)
 {
@@ -16,11 +14,11 @@ enum err
 row_check(enum db_table table, struct bytes key, struct bytes value, struct bytes *out,
     struct errinfo *why)
 {
-	if (value.n < CRC_SIZE)
+	if (value.n < ROW_CRC_SIZE)
 		return errinfo_set(
 		    why, ERR_DAMAGED, "a row of table %d is cut short", (int)table);
-	value.n -= CRC_SIZE;
-	if (pack_load((const uint8_t *)value.p + value.n, CRC_SIZE) !=
+	value.n -= ROW_CRC_SIZE;
+	if (pack_load((const uint8_t *)value.p + value.n, ROW_CRC_SIZE) !=
 	    row_crc(key, value))
 		return errinfo_set(
 		    why, ERR_DAMAGED, "a row of table %d is damaged", (int)table);

@@ -10,6 +10,8 @@
 #include "storage/db.h"
 #include "storage/keys.h"
 
+enum { ROW_CRC_SIZE = 4 };
+
 /* The value without its CRC, pointing into the store. ERR_NOT_FOUND, ERR_DAMAGED. */
 enum err row_get(struct db_txn *txn, enum db_table table, const struct key *key,
     struct bytes *out, struct errinfo *why) ERR_CHECKED;

@@ -142,6 +142,19 @@ totals_pending(const struct totals *t, uint64_t id)
 	return e->id == 0 ? (struct total){0, 0} : e->delta;
 }
 
+/* The bytes added to `id` since the mark. */
+static int64_t
+added(const struct totals *t, uint64_t id)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < t->n_steps; i++)
+		if (t->steps[i].id == id)
+			bytes += t->steps[i].delta.bytes;
+	return bytes;
+}
+
+/* A move inside a container that is over its quota already does not make it fuller. */
 static enum err
 check_quota(const struct totals *t, uint64_t id, struct bytes record, uint64_t quota,
     struct total delta, uint64_t what, struct errinfo *why)
@@ -149,7 +162,7 @@ check_quota(const struct totals *t, uint64_t id, struct bytes record, uint64_t q
 	uint64_t bytes, files, used;
 	enum err e;
 
-	if (quota == NODE_NO_QUOTA || delta.bytes <= 0)
+	if (quota == NODE_NO_QUOTA || delta.bytes <= 0 || added(t, id) + delta.bytes <= 0)
 		return ERR_OK;
 	e = node_record_totals(id, record, &bytes, &files, why);
 	if (e != ERR_OK)

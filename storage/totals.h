@@ -30,9 +30,9 @@ void totals_mark(struct totals *t);
 void totals_undo(struct totals *t);
 
 /*
- * Add to the container `id` and all above it. With bytes > 0 every quota on the way is
- * checked: ERR_QUOTA with used, limit and requested. `what` is how many bytes the client
- * asked to store, for the text.
+ * Add to the container `id` and all above it. With bytes > 0 the quota of every container
+ * on the way that is fuller now than at the mark is checked: ERR_QUOTA with used, limit
+ * and requested. `what` is how many bytes the client asked to store, for the text.
  */
 enum err totals_add(struct totals *t, struct db_txn *txn, uint64_t id, struct total delta,
     uint64_t what, struct errinfo *why) ERR_CHECKED;

@@ -6,8 +6,10 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 
 #include "service/core/check.h"
+#include "service/core/encode.h"
 
 /* The CRC32C polynomial, bits reflected. */
 #define CRC32C_POLY 0x82f63b78u
@@ -123,6 +125,57 @@ uint32_t
 crc32c_join(uint32_t a, uint32_t b, uint64_t b_length)
 {
 	return crc32c_join_shifted(a, b, crc32c_shift(b_length));
+}
+
+/* "scrypt$LOG2N$R$P$SALT$HASH", the last two in hex. */
+enum { SCRYPT_LOG2N = 15, SCRYPT_R = 8, SCRYPT_P = 1, SALT_SIZE = 16, HASH_SIZE = 32 };
+
+/* Twice what the parameters need; more is refused, so a text cannot ask for all memory.
+ */
+#define SCRYPT_MEMORY_MAX (128ULL << 20)
+
+static bool
+scrypt(const char *password, size_t n, const uint8_t salt[SALT_SIZE], unsigned log2n,
+    unsigned r, unsigned p, uint8_t out[HASH_SIZE])
+{
+	return EVP_PBE_scrypt(password, n, salt, SALT_SIZE, 1ULL << log2n, r, p,
+		   SCRYPT_MEMORY_MAX, out, HASH_SIZE) == 1;
+}
+
+bool
+password_hash(const char *password, size_t n, char out[PASSWORD_TEXT_SIZE])
+{
+	uint8_t salt[SALT_SIZE], hash[HASH_SIZE];
+	int at = snprintf(out, PASSWORD_TEXT_SIZE, "scrypt$%d$%d$%d$", SCRYPT_LOG2N,
+	    SCRYPT_R, SCRYPT_P);
+
+	random_bytes(salt, sizeof salt);
+	if (!scrypt(password, n, salt, SCRYPT_LOG2N, SCRYPT_R, SCRYPT_P, hash))
+		return false;
+	hex_encode(salt, sizeof salt, out + at);
+	at += 2 * SALT_SIZE;
+	out[at++] = '$';
+	hex_encode(hash, sizeof hash, out + at);
+	return true;
+}
+
+bool
+password_verify(const char *password, size_t n, const char *text, size_t text_n)
+{
+	struct bytes rest = {text, text_n}, part[6];
+	uint8_t salt[SALT_SIZE], hash[HASH_SIZE], mine[HASH_SIZE];
+	uint64_t log2n, r, p;
+
+	for (size_t i = 0; i < 6; i++)
+		if (!bytes_token(&rest, "$", &part[i]))
+			return false;
+	return bytes_is(part[0], "scrypt") && bytes_u64(part[1], &log2n) && log2n < 32 &&
+	       bytes_u64(part[2], &r) && r < 64 && bytes_u64(part[3], &p) && p < 64 &&
+	       hex_decode(part[4], salt, sizeof salt) &&
+	       hex_decode(part[5], hash, sizeof hash) &&
+	       scrypt(
+		   password, n, salt, (unsigned)log2n, (unsigned)r, (unsigned)p, mine) &&
+	       secret_equal(hash, mine, sizeof mine);
 }
 
 void

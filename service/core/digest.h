@@ -36,6 +36,14 @@ uint32_t crc32c_join(uint32_t a, uint32_t b, uint64_t b_length);
 uint32_t crc32c_shift(uint64_t b_length);
 uint32_t crc32c_join_shifted(uint32_t a, uint32_t b, uint32_t shift);
 
+/*
+ * Passwords, by scrypt (RFC 7914): slow and large in memory on purpose, so for a worker,
+ * never for a loop. The text holds parameters, salt and hash. False: no memory.
+ */
+enum { PASSWORD_TEXT_SIZE = 128 };
+bool password_hash(const char *password, size_t n, char out[PASSWORD_TEXT_SIZE]);
+bool password_verify(const char *password, size_t n, const char *text, size_t text_n);
+
 /* From the system's generator; ends the process if there is none. */
 void random_bytes(void *p, size_t n);
 
