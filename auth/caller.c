@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/caller.h"
+
+#include <string.h>
+
+#include "auth/dn.h"
+
+enum { GROUPS_MAX = 10000 };
+
+void
+caller_init(struct caller *c, struct arena *a, struct store_reader *reader,
+    const struct settings *settings, struct bytes group_authority)
+{
+	*c = (struct caller){
+	    .arena = a,
+	    .reader = reader,
+	    .settings = settings,
+	    .group_authority = group_authority,
+	    .is_anonymous = true,
+	    .name = BYTES("anonymous"),
+	};
+}
+
+static bool
+is_administrator(const struct caller *c, struct bytes account)
+{
+	const struct settings_list *list = &c->settings->administrators;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (bytes_is(account, list->items[i]))
+			return true;
+	return false;
+}
+
+static enum err
+become_account(struct caller *c, uint64_t id, struct errinfo *why)
+{
+	struct account account;
+	uint64_t *ids;
+	enum err e = accounts_get(c->reader, c->arena, id, &account, why);
+
+	if (e != ERR_OK)
+		return e;
+	if (account.state != ACCOUNT_ACTIVE) {
+		(void)errinfo_set(&c->refused, ERR_NOT_AUTHENTICATED,
+		    "the account '%.*s' is disabled", BYTES_ARG(account.name));
+		return ERR_OK;
+	}
+	ids = arena_array(c->arena, uint64_t, account.n_dns + 1);
+	if (ids == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an identity");
+	ids[0] = id;
+	if (account.n_dns > 0)
+		(void)memcpy(ids + 1, account.dn_ids, account.n_dns * sizeof *ids);
+	c->is_anonymous = false;
+	c->principal = id;
+	c->ids = ids;
+	c->n_ids = account.n_dns + 1;
+	c->name = account.name;
+	c->is_admin = is_administrator(c, account.name);
+	return ERR_OK;
+}
+
+static enum err
+become_identity(struct caller *c, const struct identity_facts *facts, struct errinfo *why)
+{
+	uint64_t *ids;
+
+	if (facts->is_account)
+		return become_account(c, facts->principal, why);
+	ids = arena_array(c->arena, uint64_t, 1);
+	if (ids == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an identity");
+	ids[0] = facts->id;
+	c->is_anonymous = false;
+	c->principal = facts->id;
+	c->ids = ids;
+	c->n_ids = 1;
+	c->name = facts->name;
+	return ERR_OK;
+}
+
+enum err
+caller_from_dn(struct caller *c, struct bytes text, struct errinfo *why)
+{
+	struct identity_facts facts;
+	struct dn dn;
+	enum err e = dn_parse(c->arena, text, &dn, why);
+
+	if (e != ERR_OK)
+		return e;
+	c->dn = text;
+	c->dn_key = dn_key(c->arena, &dn);
+	if (c->dn_key.p == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a DN");
+	e = accounts_identity_of_dn(c->reader, c->arena, c->dn_key, &facts, why);
+	if (e == ERR_OK)
+		return become_identity(c, &facts, why);
+	if (e != ERR_NOT_FOUND)
+		return e;
+	/* Somebody certified whom nobody here knows: no groups, owns nothing yet. */
+	c->is_anonymous = false;
+	c->name = text;
+	return ERR_OK;
+}
+
+enum err
+caller_from_identity(struct caller *c, uint64_t id, struct errinfo *why)
+{
+	struct identity_facts facts;
+	enum err e;
+
+	if (id == 0)
+		return ERR_OK;
+	e = accounts_identity(c->reader, c->arena, id, &facts, why);
+	if (e == ERR_NOT_FOUND)
+		return errinfo_set(why, ERR_DENIED, "the identity is gone");
+	return e == ERR_OK ? become_identity(c, &facts, why) : e;
+}
+
+bool
+caller_owns(const struct caller *c, uint64_t owner)
+{
+	for (size_t i = 0; i < c->n_ids; i++)
+		if (c->ids[i] == owner)
+			return true;
+	return false;
+}
+
+bool
+caller_group_name(const struct caller *c, struct bytes uri, struct bytes *name_out)
+{
+	static const struct bytes scheme = {"ivo://", 6}, alias = {"cadc.nrc.ca/gms", 15};
+	struct bytes where;
+	size_t question;
+
+	if (uri.n < scheme.n || !bytes_caseeq((struct bytes){uri.p, scheme.n}, scheme))
+		return false;
+	uri = bytes_skip(uri, scheme.n);
+	question = bytes_find(uri, '?');
+	if (question == uri.n)
+		return false;
+	where = (struct bytes){uri.p, question};
+	if (!bytes_caseeq(where, alias) && !bytes_caseeq(where, c->group_authority))
+		return false;
+	*name_out = bytes_skip(uri, question + 1);
+	return true;
+}
+
+static bool
+has_group(const struct caller *c, uint64_t id)
+{
+	size_t low = 0, high = c->n_groups;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->groups[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < c->n_groups && c->groups[low] == id;
+}
+
+static enum err
+load_groups(struct caller *c, struct errinfo *why)
+{
+	uint64_t *ids;
+	enum err e;
+
+	if (c->groups_known)
+		return ERR_OK;
+	if (c->principal != 0) {
+		e = groups_of(c->reader, c->arena, c->principal, GROUPS_MAX, &ids,
+		    &c->n_groups, why);
+		if (e != ERR_OK)
+			return e;
+		c->groups = ids;
+	}
+	c->groups_known = true;
+	return ERR_OK;
+}
+
+enum err
+caller_in_groups(struct caller *c, const struct node_groups *groups, bool *member_out,
+    struct errinfo *why)
+{
+	enum err e = load_groups(c, why);
+
+	*member_out = false;
+	for (size_t i = 0;
+	     e == ERR_OK && i < groups->n && !*member_out && c->n_groups > 0; i++) {
+		struct group group;
+		struct bytes name;
+
+		if (!caller_group_name(c, groups->uri[i], &name))
+			continue;
+		e = groups_find(c->reader, c->arena, name, &group, why);
+		if (e == ERR_OK)
+			*member_out = has_group(c, group.id);
+		else if (e == ERR_NOT_FOUND)
+			e = ERR_OK;
+	}
+	return e;
+}
+
+enum err
+caller_judge(
+    struct caller *c, const struct node *node, struct acl_node *out, struct errinfo *why)
+{
+	enum err e = ERR_OK;
+
+	*out = (struct acl_node){
+	    .is_public = node->is_public == NODE_TRUE,
+	    .is_locked = node->is_locked == NODE_TRUE,
+	    .is_owner = caller_owns(c, node->owner),
+	};
+	if (c->is_anonymous || out->is_owner)
+		return ERR_OK; /* groups cannot change anything */
+	if (node->group_read.n > 0)
+		e = caller_in_groups(c, &node->group_read, &out->in_read_group, why);
+	if (e == ERR_OK && node->group_write.n > 0)
+		e = caller_in_groups(c, &node->group_write, &out->in_write_group, why);
+	return e;
+}
