@@ -1,0 +1,782 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/http/conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/core/check.h"
+#include "service/core/clock.h"
+#include "service/core/isotime.h"
+#include "service/http/conn_private.h"
+#include "service/http/status.h"
+
+enum {
+	READ_ROOM = 4096,
+	ARENA_LIMIT = 256 * 1024, /* for the head; operations have arenas of their own */
+	TURN_MAX = 4 * 1024 * 1024, /* bytes sent before other connections have a turn */
+};
+
+/* What a step says to the runner. */
+enum turn { TURN_AGAIN, TURN_WAIT };
+
+static void conn_ready(void *arg, unsigned what);
+static void conn_timeout(void *arg);
+static void conn_free(struct conn *c);
+
+bool
+conn_new(struct conn_group *group, int fd, struct tls_context *tls, const char *peer)
+{
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (c == NULL) {
+		(void)close(fd);
+		return false;
+	}
+	c->magic = CONN_MAGIC;
+	c->group = group;
+	c->is_tls = tls != NULL;
+	(void)snprintf(c->peer, sizeof c->peer, "%s", peer);
+	arena_init(&c->arena, ARENA_LIMIT);
+	str_init(&c->out, SIZE_MAX / 4);
+	c->next = group->first;
+	if (c->next != NULL)
+		c->next->prev = c;
+	group->first = c;
+	group->n++;
+	++*group->connections;
+	c->transport = transport_new(fd, tls);
+	c->parse = http_parse_new();
+	c->timer = loop_timer_new(group->loop, conn_timeout, c);
+	c->watch =
+	    c->transport == NULL ? NULL : loop_fd_new(group->loop, fd, conn_ready, c);
+	if (c->parse == NULL || c->timer == NULL || c->watch == NULL) {
+		conn_free(c);
+		return false;
+	}
+	c->state = tls != NULL ? CONN_HANDSHAKE : CONN_HEAD;
+	c->head_started_ms = clock_mono_ms();
+	conn_run(c);
+	return true;
+}
+
+static void
+conn_free(struct conn *c)
+{
+	struct conn_group *group = c->group;
+
+	*(c->prev != NULL ? &c->prev->next : &group->first) = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	group->n--;
+	--*group->connections;
+	if (c->release_data != NULL)
+		c->release_data(c->data);
+	loop_fd_free(c->watch);
+	loop_timer_free(c->timer);
+	transport_free(c->transport);
+	http_parse_free(c->parse);
+	arena_release(&c->arena);
+	str_release(&c->out);
+	free(c->in);
+	c->magic = 0;
+	free(c);
+}
+
+void
+conn_break(struct conn *c)
+{
+	c->state = CONN_DEAD;
+}
+
+/* Pace */
+
+void
+conn_moved(struct conn *c, uint64_t n)
+{
+	c->pace.moved += n;
+}
+
+/* Is the client being waited for, and for what? */
+static bool
+waits_for_client(const struct conn *c)
+{
+	return c->read_want != 0 || c->write_want != 0;
+}
+
+static void
+pace_update(struct conn *c, uint64_t now)
+{
+	if (c->pace.since_ms != 0)
+		c->pace.waited_ms += now - c->pace.since_ms;
+	c->pace.since_ms = waits_for_client(c) ? now : 0;
+}
+
+static void
+pace_reset(struct conn *c)
+{
+	c->pace = (struct conn_pace){0};
+}
+
+/* Has the client been too slow over a whole window? Begins the next window. */
+static bool
+too_slow(struct conn *c)
+{
+	const struct conn_group *g = c->group;
+	bool slow;
+
+	if (c->pace.waited_ms < g->stall_timeout_ms)
+		return false;
+	slow =
+	    c->pace.moved == 0 || c->pace.moved < g->min_rate * c->pace.waited_ms / 1000;
+	c->pace.waited_ms = c->pace.moved = 0;
+	return slow;
+}
+
+/* When the timer must look again; 0: not at all. */
+static uint64_t
+next_deadline(const struct conn *c, uint64_t now)
+{
+	const struct conn_group *g = c->group;
+
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+		return c->head_started_ms + g->head_timeout_ms;
+	case CONN_HEAD:
+		return c->head_started_ms != 0 ? c->head_started_ms + g->head_timeout_ms
+					       : c->idle_since_ms + g->idle_timeout_ms;
+	case CONN_BUSY:
+	case CONN_ANSWER:
+	case CONN_DRAIN:
+		if (!waits_for_client(c))
+			return 0;
+		return c->pace.waited_ms < g->stall_timeout_ms
+			   ? now + g->stall_timeout_ms - c->pace.waited_ms
+			   : now;
+	case CONN_DEAD:
+		break;
+	}
+	return 0;
+}
+
+static void
+arm_timer(struct conn *c)
+{
+	uint64_t now = clock_mono_ms(), at;
+
+	pace_update(c, now);
+	at = next_deadline(c, now);
+	/* One that fires early looks again; only an earlier deadline needs a new setting.
+	 */
+	if (at == 0 || (c->timer_at_ms != 0 && c->timer_at_ms <= at))
+		return;
+	c->timer_at_ms = at;
+	loop_timer_set(c->timer, at > now ? at - now + 1 : 1);
+}
+
+/* Heads */
+
+/* Where the body begins is not known: nothing behind the head is believed. */
+static void
+refuse_input(struct conn *c)
+{
+	c->in_at = c->in_n;
+	c->head.chunked = c->head.expect_continue = false;
+	c->head.length = UINT64_MAX;
+	conn_input_begin(c);
+	c->refused = c->close_after = true;
+}
+
+/* The handler answers a head that could not be read. */
+static void
+refuse_head(struct conn *c, enum err err, const struct errinfo *why)
+{
+	c->state = CONN_BUSY;
+	c->head_started_ms = 0;
+	c->has_request = true;
+	c->head = (struct http_head){0};
+	refuse_input(c);
+	c->group->handler->request(c->group->arg, c, err, why);
+}
+
+static void
+begin_request(struct conn *c, struct bytes text)
+{
+	const struct conn_group *g = c->group;
+	struct errinfo why = {.code = ERR_OK};
+	enum err e;
+
+	arena_clear(&c->arena);
+	e = http_parse_head(c->parse, text, &g->limits, &c->arena, &c->head, &why);
+	c->head_started_ms = 0;
+	c->scanned = 0;
+	c->state = CONN_BUSY;
+	c->has_request = true;
+	c->close_after = e != ERR_OK || !c->head.keep_alive || g->stopping;
+	if (e != ERR_OK)
+		refuse_input(c);
+	else
+		conn_input_begin(c);
+	pace_reset(c);
+	g->handler->request(g->arg, c, e, &why);
+}
+
+static void
+head_too_large(struct conn *c)
+{
+	struct errinfo why;
+
+	refuse_head(c,
+	    errinfo_set(&why, ERR_HEAD_TOO_LARGE, "the head has more than %zu bytes",
+		c->group->limits.head_max),
+	    &why);
+}
+
+static void
+head_too_slow(struct conn *c)
+{
+	struct errinfo why = {.code = ERR_TIMEOUT};
+
+	refuse_head(c, ERR_TIMEOUT, &why);
+}
+
+/* Move what was not used to the front. */
+static void
+compact(struct conn *c)
+{
+	if (c->in_at == 0)
+		return;
+	(void)memmove(c->in, c->in + c->in_at, c->in_n - c->in_at);
+	c->in_n -= c->in_at;
+	c->in_at = 0;
+}
+
+static enum turn
+read_head(struct conn *c)
+{
+	struct bytes have = {c->in + c->in_at, c->in_n - c->in_at};
+	size_t end = have.n == 0 ? 0 : http_head_end(have, &c->scanned);
+	enum transport_result r;
+	size_t n;
+
+	if (end > 0) {
+		c->in_at += end;
+		begin_request(c, (struct bytes){have.p, end});
+		return TURN_AGAIN;
+	}
+	if (have.n > c->group->limits.head_max) {
+		head_too_large(c);
+		return TURN_AGAIN;
+	}
+	compact(c);
+	if (!conn_in_reserve(c, READ_ROOM)) {
+		conn_break(c);
+		return TURN_AGAIN;
+	}
+	r = transport_read(
+	    c->transport, c->in + c->in_n, c->in_room - c->in_n, &n, &c->read_want);
+	if (r == TRANSPORT_AGAIN)
+		return TURN_WAIT;
+	if (r != TRANSPORT_DONE) {
+		conn_break(c);
+		return TURN_AGAIN;
+	}
+	if (c->head_started_ms == 0)
+		c->head_started_ms = clock_mono_ms();
+	c->in_n += n;
+	return TURN_AGAIN;
+}
+
+static enum turn
+handshake(struct conn *c)
+{
+	unsigned want = 0;
+
+	switch (transport_handshake(c->transport, &want)) {
+	case TRANSPORT_DONE:
+		c->state = CONN_HEAD;
+		return TURN_AGAIN;
+	case TRANSPORT_AGAIN:
+		c->read_want = want & LOOP_READ;
+		c->write_want = want & LOOP_WRITE;
+		return TURN_WAIT;
+	case TRANSPORT_END:
+	case TRANSPORT_BROKEN:
+		break;
+	}
+	conn_break(c);
+	return TURN_AGAIN;
+}
+
+static void
+conn_timeout(void *arg)
+{
+	struct conn *c = arg;
+	uint64_t now = clock_mono_ms();
+
+	c->timer_at_ms = 0;
+	c->running = true; /* whatever the handler does, the end is below */
+	pace_update(c, now);
+	if (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD) {
+		if (now >= next_deadline(c, now)) {
+			if (c->state == CONN_HEAD && c->in_n > c->in_at)
+				head_too_slow(c);
+			else /* not even a byte: nobody to answer */
+				conn_break(c);
+		}
+	} else if (waits_for_client(c) && too_slow(c)) {
+		if (c->state == CONN_BUSY) { /* the handler hears it from the body */
+			c->input.broken = true;
+			c->close_after = true;
+			(void)errinfo_set(
+			    &c->input.why, ERR_TIMEOUT, "the client is too slow");
+			conn_input_ready(c);
+		} else {
+			conn_break(c);
+		}
+	}
+	c->running = false;
+	conn_run(c);
+}
+
+/* Answers */
+
+static bool
+status_has_no_body(int status)
+{
+	return status == 204 || status == 304;
+}
+
+static void
+write_head(struct conn *c, const struct conn_reply *r, uint64_t length)
+{
+	char date[ISOTIME_SIZE];
+
+	httptime_format(clock_wall_ms(), date);
+	str_addf(&c->out,
+	    "HTTP/1.1 %d %s\r\nServer: quartet/" QUARTET_VERSION "\r\nDate: %s\r\n",
+	    r->status, http_reason(r->status), date);
+	str_add(&c->out, r->fields);
+	if (c->answer_chunked)
+		str_adds(&c->out, "Transfer-Encoding: chunked\r\n");
+	else if (!r->no_body && !status_has_no_body(r->status) && length != UINT64_MAX)
+		str_addf(&c->out, "Content-Length: %llu\r\n", (unsigned long long)length);
+	str_adds(&c->out, c->close_after ? "Connection: close\r\n\r\n"
+					 : "Connection: keep-alive\r\n\r\n");
+}
+
+static void
+answer_ready(void *arg)
+{
+	struct conn *c = arg;
+
+	c->answer_waits = false;
+	conn_run(c);
+}
+
+void
+conn_reply(struct conn *c, const struct conn_reply *r)
+{
+	bool is_head = c->head.method == METHOD_HEAD;
+	uint64_t length =
+	    r->source != NULL || (is_head && r->text.n == 0) ? r->length : r->text.n;
+
+	MAGIC_CHECK(c, CONN_MAGIC);
+	CHECK(c->state == CONN_BUSY && !c->replied);
+	if (!conn_input_skip(c))
+		c->close_after =
+		    true; /* what is left of the body is not the next request */
+	c->replied = true;
+	c->state = CONN_ANSWER;
+	c->answer = r->source;
+	/* HTTP/1.0 knows no chunks: there the end of the connection is the end. */
+	c->answer_chunked = r->source != NULL && r->length == UINT64_MAX && !is_head &&
+			    c->head.minor >= 1;
+	if (r->source != NULL && r->length == UINT64_MAX && !c->answer_chunked)
+		c->close_after = true;
+	c->answer_left = r->length;
+	str_clear(&c->out);
+	c->out_at = 0;
+	write_head(c, r, length);
+	if (is_head && c->answer != NULL) {
+		source_close(c->answer);
+		c->answer = NULL;
+	}
+	if (c->answer == NULL) {
+		if (!is_head)
+			str_add(&c->out, r->text);
+		c->answer_ended = true;
+		c->sent = is_head ? 0 : r->text.n;
+	} else {
+		c->answer->ready = answer_ready;
+		c->answer->arg = c;
+	}
+	if (str_failed(&c->out))
+		conn_break(c);
+	pace_reset(c);
+	if (!c->running)
+		conn_run(c);
+}
+
+/* Put the next slice behind what is to be sent; false: not yet, or broken. */
+static bool
+next_slice(struct conn *c)
+{
+	switch (source_next(c->answer, &c->slice)) {
+	case NEXT_SLICE:
+		if (c->answer_left != UINT64_MAX) {
+			if (c->slice.n > c->answer_left)
+				break;
+			c->answer_left -= c->slice.n;
+		}
+		c->sent += c->slice.n;
+		if (c->answer_chunked)
+			str_addf(&c->out, "%zx\r\n", c->slice.n);
+		return true;
+	case NEXT_END:
+		if (c->answer_left != 0 && c->answer_left != UINT64_MAX)
+			break;
+		if (c->answer_chunked)
+			str_adds(&c->out, "0\r\n\r\n");
+		c->answer_ended = true;
+		return true;
+	case NEXT_LATER:
+		c->answer_waits = true;
+		return false;
+	case NEXT_FAILED:
+		break;
+	}
+	conn_break(c); /* the missing end tells the client */
+	return false;
+}
+
+/* What was sent is done with. */
+static void
+consume(struct conn *c, size_t n)
+{
+	size_t head = c->out.n - c->out_at;
+
+	conn_moved(c, n);
+	if (n < head) {
+		c->out_at += n;
+		return;
+	}
+	n -= head;
+	str_clear(&c->out);
+	c->out_at = 0;
+	if (c->slice.piece == NULL)
+		return;
+	c->slice.offset += n;
+	c->slice.n -= n;
+	if (c->slice.n > 0)
+		return;
+	piece_unref(c->slice.piece);
+	c->slice.piece = NULL;
+	if (c->answer_chunked)
+		str_adds(&c->out, "\r\n");
+}
+
+static enum transport_result
+send_some(struct conn *c, size_t *n_out)
+{
+	struct iovec v[2];
+	int n = 0;
+
+	if (c->out_at < c->out.n)
+		v[n++] = (struct iovec){c->out.p + c->out_at, c->out.n - c->out_at};
+	if (c->slice.piece != NULL)
+		v[n++] =
+		    (struct iovec){c->slice.piece->data + c->slice.offset, c->slice.n};
+	return transport_write(c->transport, v, n, n_out, &c->write_want);
+}
+
+static void
+end_request(struct conn *c, bool broken)
+{
+	if (c->answer != NULL)
+		source_close(c->answer);
+	c->answer = NULL;
+	if (c->slice.piece != NULL)
+		piece_unref(c->slice.piece);
+	c->slice.piece = NULL;
+	c->has_request = false;
+	c->group->handler->over(c->group->arg, c, c->sent, broken);
+}
+
+static void
+next_request(struct conn *c)
+{
+	conn_input_end(c);
+	c->replied = c->answer_chunked = c->answer_waits = c->answer_ended = false;
+	c->sent = 0;
+	c->state = CONN_HEAD;
+	c->idle_since_ms = clock_mono_ms();
+	c->head_started_ms = c->in_at < c->in_n ? c->idle_since_ms : 0;
+	compact(c);
+	if (c->group->stopping)
+		conn_break(c);
+}
+
+static enum turn
+answered(struct conn *c)
+{
+	end_request(c, false);
+	if (!c->close_after) {
+		next_request(c);
+		return TURN_AGAIN;
+	}
+	if (c->input.ended || c->input.broken) {
+		transport_close(c->transport);
+		conn_break(c);
+	} else {
+		/* A client that still sends its body sees an end of ours only afterwards;
+		 * one whose head was refused may be waiting for just that. */
+		if (c->refused)
+			transport_close(c->transport);
+		c->state = CONN_DRAIN;
+		c->drained_from = c->input.received;
+		pace_reset(c);
+	}
+	return TURN_AGAIN;
+}
+
+static enum turn
+send_answer(struct conn *c)
+{
+	size_t turn = 0, n;
+
+	for (;;) {
+		if (c->slice.piece == NULL && !c->answer_ended) {
+			/* A head waits for the first bytes, so that both go out in one
+			 * write. */
+			if (c->answer_waits || !next_slice(c))
+				return c->state == CONN_DEAD ? TURN_AGAIN : TURN_WAIT;
+		}
+		if (c->slice.piece == NULL && c->out_at == c->out.n)
+			return answered(c);
+		if (turn > TURN_MAX) {
+			c->write_want = LOOP_WRITE;
+			return TURN_WAIT;
+		}
+		switch (send_some(c, &n)) {
+		case TRANSPORT_DONE:
+			turn += n;
+			consume(c, n);
+			break;
+		case TRANSPORT_AGAIN:
+			return TURN_WAIT;
+		case TRANSPORT_END:
+		case TRANSPORT_BROKEN:
+			conn_break(c);
+			return TURN_AGAIN;
+		}
+	}
+}
+
+static enum turn
+drain(struct conn *c)
+{
+	if (!conn_input_drain(c))
+		return TURN_WAIT;
+	if (!c->refused)
+		transport_close(c->transport);
+	conn_break(c);
+	return TURN_AGAIN;
+}
+
+/* The runner */
+
+/* True when the connection was freed. */
+static bool
+bury(struct conn *c)
+{
+	if (c->has_request) { /* only an answer can break off: a handler at work is let
+				 finish */
+		CHECK(c->replied);
+		end_request(c, true);
+	}
+	conn_input_end(c);
+	if (c->waits && !pool_unwait(c->group->pool, &c->waiter))
+		return false; /* its job is on the way and finds it dead */
+	conn_free(c);
+	return true;
+}
+
+static enum turn
+step(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+		return handshake(c);
+	case CONN_HEAD:
+		return read_head(c);
+	case CONN_BUSY:
+		return TURN_WAIT;
+	case CONN_ANSWER:
+		return send_answer(c);
+	case CONN_DRAIN:
+		return drain(c);
+	case CONN_DEAD:
+		break;
+	}
+	return TURN_WAIT;
+}
+
+static void
+update_watch(struct conn *c)
+{
+	unsigned need = c->read_want | c->write_want;
+
+	/* A watch for reading may stay on when nobody reads just now: the next request of
+	 * a kept-alive connection needs it again. It is taken off when it fires in vain.
+	 */
+	if ((need & ~c->watched) == 0 && (c->watched & ~need & ~(unsigned)LOOP_READ) == 0)
+		return;
+	loop_fd_want(c->watch, need);
+	c->watched = need;
+}
+
+void
+conn_run(struct conn *c)
+{
+	MAGIC_CHECK(c, CONN_MAGIC);
+	if (c->running)
+		return;
+	c->running = true;
+	while (step(c) == TURN_AGAIN)
+		continue;
+	c->running = false;
+	if (c->state == CONN_DEAD && bury(c))
+		return;
+	update_watch(c);
+	arm_timer(c);
+}
+
+static void
+conn_ready(void *arg, unsigned what)
+{
+	struct conn *c = arg;
+	bool reads = (c->read_want & what) != 0, writes = (c->write_want & what) != 0;
+
+	if (!reads && !writes) { /* a watch that was left on */
+		loop_fd_want(c->watch, c->read_want | c->write_want);
+		c->watched = c->read_want | c->write_want;
+		return;
+	}
+	c->running = true;
+	pace_update(c, clock_mono_ms());
+	if (writes)
+		c->write_want = 0;
+	if (reads) {
+		if (c->state == CONN_BUSY)
+			conn_input_ready(c);
+		else
+			c->read_want = 0;
+	}
+	c->running = false;
+	conn_run(c);
+}
+
+/* The group */
+
+void
+conn_group_stop(struct conn_group *group)
+{
+	struct conn *next;
+
+	group->stopping = true;
+	for (struct conn *c = group->first; c != NULL; c = next) {
+		next = c->next;
+		if (c->state == CONN_HANDSHAKE ||
+		    (c->state == CONN_HEAD && c->in_n == c->in_at))
+			conn_break(c);
+		conn_run(c);
+	}
+}
+
+void
+conn_group_abort(struct conn_group *group)
+{
+	struct conn *next;
+
+	group->stopping = true;
+	for (struct conn *c = group->first; c != NULL; c = next) {
+		next = c->next;
+		c->running = true;
+		if (c->state == CONN_BUSY) {
+			c->input.broken = c->close_after = true;
+			(void)errinfo_set(
+			    &c->input.why, ERR_CANCELLED, "the server is stopping");
+			conn_input_ready(c);
+		} else {
+			conn_break(c);
+		}
+		c->running = false;
+		conn_run(c);
+	}
+}
+
+/* What the handler asks */
+
+const struct http_head *
+conn_head(const struct conn *c)
+{
+	return &c->head;
+}
+
+struct arena *
+conn_arena(struct conn *c)
+{
+	return &c->arena;
+}
+
+const char *
+conn_peer(const struct conn *c)
+{
+	return c->peer;
+}
+
+bool
+conn_is_tls(const struct conn *c)
+{
+	return c->is_tls;
+}
+
+void
+conn_set_request(struct conn *c, void *request)
+{
+	c->request = request;
+}
+
+void *
+conn_request(const struct conn *c)
+{
+	return c->request;
+}
+
+uint64_t
+conn_received(const struct conn *c)
+{
+	return c->input.received;
+}
+
+void
+conn_set_data(struct conn *c, void *data, void (*release)(void *data))
+{
+	c->data = data;
+	c->release_data = release;
+}
+
+void *
+conn_data(const struct conn *c)
+{
+	return c->data;
+}
+
+enum err
+conn_peer_chain(const struct conn *c, struct arena *a, struct bytes **der_out,
+    size_t *n_out, struct errinfo *why)
+{
+	return transport_peer_chain(c->transport, a, der_out, n_out, why);
+}

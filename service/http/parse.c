@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only file that sees http-parser's header (one that llhttp could replace).
+ */
+#include "service/http/parse.h"
+
+#include <http_parser.h>
+#include <stdlib.h>
+
+#include "service/core/check.h"
+
+enum { HEADERS_MAX = 128 };
+
+struct http_parse {
+	http_parser parser;
+	/* While a head is parsed. */
+	struct http_head *head;
+	struct http_header header[HEADERS_MAX];
+	size_t n_headers;
+	bool after_value; /* the next field bytes begin a new header */
+	struct bytes target;
+	bool complete;
+	bool too_many;
+	/* While chunks are decoded. */
+	char *to;
+};
+
+struct http_parse *
+http_parse_new(void)
+{
+	return calloc(1, sizeof(struct http_parse));
+}
+
+void
+http_parse_free(struct http_parse *p)
+{
+	free(p);
+}
+
+static struct http_parse *
+of(http_parser *parser)
+{
+	return parser->data;
+}
+
+static int
+on_url(http_parser *parser, const char *at, size_t n)
+{
+	struct http_parse *p = of(parser);
+
+	if (p->target.n == 0)
+		p->target.p = at;
+	p->target.n += n;
+	return 0;
+}
+
+static int
+on_field(http_parser *parser, const char *at, size_t n)
+{
+	struct http_parse *p = of(parser);
+
+	if (p->head == NULL) /* a trailer: read over */
+		return 0;
+	if (p->n_headers == 0 || p->after_value) {
+		if (p->n_headers == HEADERS_MAX) {
+			p->too_many = true;
+			return 1;
+		}
+		p->header[p->n_headers++] = (struct http_header){{at, 0}, {"", 0}};
+		p->after_value = false;
+	}
+	p->header[p->n_headers - 1].name.n += n;
+	return 0;
+}
+
+static int
+on_value(http_parser *parser, const char *at, size_t n)
+{
+	struct http_parse *p = of(parser);
+	struct bytes *value;
+
+	if (p->head == NULL)
+		return 0;
+	value = &p->header[p->n_headers - 1].value;
+	if (!p->after_value)
+		*value = (struct bytes){at, 0};
+	p->after_value = true;
+	value->n += n;
+	return 0;
+}
+
+static int
+on_head_complete(http_parser *parser)
+{
+	of(parser)->complete = true;
+	return 0;
+}
+
+static int
+on_body(http_parser *parser, const char *at, size_t n)
+{
+	struct http_parse *p = of(parser);
+
+	(void)memmove(p->to, at, n);
+	p->to += n;
+	return 0;
+}
+
+static int
+on_message_complete(http_parser *parser)
+{
+	struct http_parse *p = of(parser);
+
+	/* A head without a body is complete at once: nothing to stop then. */
+	if (p->head == NULL)
+		http_parser_pause(parser, 1);
+	return 0;
+}
+
+static const http_parser_settings callbacks = {
+    .on_url = on_url,
+    .on_header_field = on_field,
+    .on_header_value = on_value,
+    .on_headers_complete = on_head_complete,
+    .on_body = on_body,
+    .on_message_complete = on_message_complete,
+};
+
+size_t
+http_head_end(struct bytes text, size_t *scanned)
+{
+	/* Empty lines before a request are tolerated (RFC 9112 2.2), so "end" is the
+	 * first empty line after some other one. */
+	size_t start = 0, from;
+	const char *at;
+
+	while (start + 1 < text.n && text.p[start] == '\r' && text.p[start + 1] == '\n')
+		start += 2;
+	from = *scanned > start + 3 ? *scanned - 3 : start;
+	if (text.n <= from)
+		return 0;
+	at = memmem(text.p + from, text.n - from, "\r\n\r\n", 4);
+	if (at != NULL)
+		return (size_t)(at - text.p) + 4;
+	*scanned = text.n;
+	return 0;
+}
+
+/* What http-parser tolerates between the lines. */
+static enum err
+check_lines(struct bytes text, struct errinfo *why)
+{
+	bool line_start = false; /* of a header line: the request line is the parser's */
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '\0')
+			return errinfo_set(
+			    why, ERR_BAD_REQUEST, "NUL in the request head");
+		if (c == '\n' && (i == 0 || text.p[i - 1] != '\r'))
+			return errinfo_set(
+			    why, ERR_BAD_REQUEST, "LF without CR in the request head");
+		if (c == '\r' && (i + 1 == text.n || text.p[i + 1] != '\n'))
+			return errinfo_set(
+			    why, ERR_BAD_REQUEST, "CR without LF in the request head");
+		if (line_start && (c == ' ' || c == '\t'))
+			return errinfo_set(why, ERR_BAD_REQUEST, "folded header line");
+		line_start = c == '\n';
+	}
+	return ERR_OK;
+}
+
+/* "GET /path HTTP/1.1": one blank each, a visible target, a version we speak. */
+static enum err
+check_request_line(
+    struct bytes text, const struct http_limits *limits, struct errinfo *why)
+{
+	struct bytes line = {text.p, bytes_find(text, '\r')};
+	size_t first = bytes_find(line, ' ');
+	struct bytes rest =
+	    first == line.n ? (struct bytes){line.p, 0} : bytes_skip(line, first + 1);
+	size_t second = bytes_find(rest, ' ');
+	struct bytes target = {rest.p, second};
+	struct bytes version =
+	    second == rest.n ? (struct bytes){rest.p, 0} : bytes_skip(rest, second + 1);
+
+	if (first == line.n || target.n == 0 || version.n == 0)
+		return errinfo_set(why, ERR_BAD_REQUEST, "malformed request line");
+	if (target.n > limits->target_max)
+		return errinfo_set(why, ERR_URI_TOO_LONG,
+		    "the target has %zu bytes, the limit is %zu", target.n,
+		    limits->target_max);
+	for (size_t i = 0; i < target.n; i++)
+		if ((unsigned char)target.p[i] <= ' ' || target.p[i] == 0x7f)
+			return errinfo_set(why, ERR_BAD_REQUEST,
+			    "control character in the request target");
+	if (bytes_is(version, "HTTP/1.1") || bytes_is(version, "HTTP/1.0"))
+		return ERR_OK;
+	if (bytes_starts(version, BYTES("HTTP/")))
+		return errinfo_set(why, ERR_HTTP_VERSION, "'%.*s' is not spoken here",
+		    BYTES_ARG(version));
+	return errinfo_set(why, ERR_BAD_REQUEST, "malformed request line");
+}
+
+/* Absolute form (RFC 9112 3.2.2) loses its scheme and authority. */
+static enum err
+split_target(struct bytes target, struct http_head *out, struct errinfo *why)
+{
+	size_t question;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct bytes scheme = i == 0 ? BYTES("http://") : BYTES("https://");
+
+		if (target.n >= scheme.n &&
+		    bytes_caseeq((struct bytes){target.p, scheme.n}, scheme)) {
+			target = bytes_skip(target, scheme.n);
+			target = bytes_skip(target, bytes_find(target, '/'));
+		}
+	}
+	if (target.n == 0 || target.p[0] != '/')
+		return errinfo_set(
+		    why, ERR_BAD_REQUEST, "the request target is not a path");
+	target.n = bytes_find(target, '#');
+	question = bytes_find(target, '?');
+	out->path = (struct bytes){target.p, question};
+	out->query = question == target.n ? (struct bytes){NULL, 0}
+					  : bytes_skip(target, question + 1);
+	return ERR_OK;
+}
+
+static enum method
+method_of(const http_parser *parser)
+{
+	switch (parser->method) {
+	case HTTP_GET:
+		return METHOD_GET;
+	case HTTP_HEAD:
+		return METHOD_HEAD;
+	case HTTP_PUT:
+		return METHOD_PUT;
+	case HTTP_POST:
+		return METHOD_POST;
+	case HTTP_DELETE:
+		return METHOD_DELETE;
+	default:
+		return METHOD_OTHER;
+	}
+}
+
+static enum err
+check_headers(const struct http_parse *p, struct http_head *out, struct errinfo *why)
+{
+	unsigned hosts = 0, codings = 0;
+
+	for (size_t i = 0; i < out->n_headers; i++) {
+		const struct http_header *h = &out->header[i];
+
+		if (h->name.n == 0 || bytes_find(h->name, ' ') < h->name.n ||
+		    bytes_find(h->name, '\t') < h->name.n)
+			return errinfo_set(
+			    why, ERR_BAD_REQUEST, "blank in the name of a header");
+		if (bytes_caseeq(h->name, BYTES("host"))) {
+			hosts++;
+		} else if (bytes_caseeq(h->name, BYTES("transfer-encoding"))) {
+			codings++;
+			if (!bytes_caseeq(h->value, BYTES("chunked")))
+				return errinfo_set(why, ERR_CODING,
+				    "transfer coding '%.*s'", BYTES_ARG(h->value));
+		} else if (bytes_caseeq(h->name, BYTES("expect"))) {
+			if (!bytes_caseeq(h->value, BYTES("100-continue")))
+				return errinfo_set(why, ERR_EXPECTATION,
+				    "expectation '%.*s'", BYTES_ARG(h->value));
+			out->expect_continue = p->parser.http_minor >= 1;
+		} else if (bytes_caseeq(h->name, BYTES("content-length"))) {
+			out->length_given = true;
+			if (!bytes_u64(h->value, &out->length))
+				return errinfo_set(why, ERR_BAD_REQUEST,
+				    "Content-Length '%.*s'", BYTES_ARG(h->value));
+		}
+	}
+	if (codings > 1)
+		return errinfo_set(why, ERR_CODING, "more than one transfer coding");
+	if (codings == 1 && (out->length_given || p->parser.http_minor == 0))
+		return errinfo_set(
+		    why, ERR_BAD_REQUEST, "Transfer-Encoding where it may not be");
+	if (hosts > 1 || (hosts == 0 && p->parser.http_minor >= 1))
+		return errinfo_set(why, ERR_BAD_REQUEST,
+		    hosts == 0 ? "no Host header" : "more than one Host header");
+	out->chunked = codings == 1;
+	return ERR_OK;
+}
+
+static enum err
+parser_failed(const struct http_parse *p, struct errinfo *why)
+{
+	enum http_errno code = HTTP_PARSER_ERRNO(&p->parser);
+
+	if (p->too_many)
+		return errinfo_set(
+		    why, ERR_HEAD_TOO_LARGE, "more than %d headers", HEADERS_MAX);
+	return errinfo_set(why, ERR_BAD_REQUEST, "%s", http_errno_description(code));
+}
+
+static void
+start(struct http_parse *p, struct http_head *head)
+{
+	http_parser_init(&p->parser, HTTP_REQUEST);
+	p->parser.data = p;
+	p->head = head;
+	p->n_headers = 0;
+	p->after_value = p->complete = p->too_many = false;
+	p->target = (struct bytes){NULL, 0};
+}
+
+enum err
+http_parse_head(struct http_parse *p, struct bytes text, const struct http_limits *limits,
+    struct arena *a, struct http_head *out, struct errinfo *why)
+{
+	struct http_header *headers;
+	size_t used;
+	enum err e;
+
+	*out = (struct http_head){0};
+	while (text.n > 2 && text.p[0] == '\r' && text.p[1] == '\n')
+		text = bytes_skip(text, 2);
+	if (text.n > limits->head_max)
+		return errinfo_set(why, ERR_HEAD_TOO_LARGE,
+		    "the head has more than %zu bytes", limits->head_max);
+	e = check_request_line(text, limits, why);
+	if (e == ERR_OK)
+		e = check_lines(text, why);
+	if (e != ERR_OK)
+		return e;
+	start(p, out);
+	used = http_parser_execute(&p->parser, &callbacks, text.p, text.n);
+	p->head = NULL;
+	if (p->parser.upgrade) /* CONNECT, or an Upgrade we do not offer */
+		p->parser.upgrade = 0;
+	else if (used != text.n || !p->complete)
+		return parser_failed(p, why);
+	headers = arena_array(a, struct http_header, p->n_headers + 1);
+	if (headers == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for the request head");
+	for (size_t i = 0; i < p->n_headers; i++)
+		headers[i] = (struct http_header){
+		    p->header[i].name, bytes_trim(p->header[i].value)};
+	out->header = headers;
+	out->n_headers = p->n_headers;
+	out->method = method_of(&p->parser);
+	out->minor = p->parser.http_minor;
+	out->method_name = (struct bytes){text.p, bytes_find(text, ' ')};
+	e = check_headers(p, out, why);
+	if (e == ERR_OK)
+		e = split_target(p->target, out, why);
+	out->keep_alive = http_should_keep_alive(&p->parser) != 0;
+	return e;
+}
+
+enum err
+http_parse_chunks(struct http_parse *p, char *at, size_t n, size_t *used_out,
+    size_t *body_out, bool *ended_out, struct errinfo *why)
+{
+	enum http_errno code;
+
+	p->to = at;
+	*used_out = http_parser_execute(&p->parser, &callbacks, at, n);
+	*body_out = (size_t)(p->to - at);
+	code = HTTP_PARSER_ERRNO(&p->parser);
+	*ended_out = code == HPE_PAUSED;
+	if (code != HPE_OK && code != HPE_PAUSED)
+		return errinfo_set(why, ERR_BAD_REQUEST, "chunked body: %s",
+		    http_errno_description(code));
+	return ERR_OK;
+}
+
+struct bytes
+http_header(const struct http_head *head, const char *name)
+{
+	for (size_t i = 0; i < head->n_headers; i++)
+		if (bytes_caseeq(head->header[i].name, bytes_of(name)))
+			return head->header[i].value;
+	return (struct bytes){NULL, 0};
+}
