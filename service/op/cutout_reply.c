@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/op/cutout_reply.h"
+
+#include "fits/cutout.h"
+#include "service/core/check.h"
+#include "service/core/encode.h"
+#include "service/core/isotime.h"
+#include "service/op/file.h"
+#include "service/op/range.h"
+
+struct state {
+	struct op_call *call;
+	const struct node *node;
+	struct cutout *cutout;
+};
+
+static const char *const not_done[] = {"CIRCLE", "POLYGON", "POS", "BAND", "TIME", "POL"};
+
+enum { N_NOT_DONE = sizeof not_done / sizeof not_done[0] };
+
+static bool
+is_meta(const struct op_call *call)
+{
+	return bytes_is(op_param(call, "META"), "true");
+}
+
+/* A pixel section in the old spelling. */
+static bool
+is_old_section(const struct op_param *p)
+{
+	return bytes_caseeq(p->name, BYTES("cutout")) && p->value.n > 0 &&
+	       p->value.p[0] == '[';
+}
+
+bool
+cutout_asked(const struct op_call *call)
+{
+	for (size_t i = 0; i < N_NOT_DONE; i++)
+		if (op_param(call, not_done[i]).p != NULL)
+			return true;
+	for (size_t i = 0; i < call->n_params; i++)
+		if (is_old_section(&call->params[i]))
+			return true;
+	return op_param(call, "SUB").p != NULL || is_meta(call);
+}
+
+static enum err
+parse(struct op_call *call, const struct cutout_limits *limits, struct cutout_ask **out)
+{
+	struct bytes *sub = arena_array(call->arena, struct bytes, call->n_params);
+	size_t n = 0;
+
+	if (sub == NULL)
+		return errinfo_set(&call->why, ERR_NO_MEMORY, "too many parameters");
+	for (size_t i = 0; i < N_NOT_DONE; i++)
+		if (op_param(call, not_done[i]).p != NULL)
+			return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+			    "%s is not supported here yet: only SUB (pixels) and META",
+			    not_done[i]);
+	for (size_t i = 0; i < call->n_params; i++)
+		if (bytes_caseeq(call->params[i].name, BYTES("SUB")) ||
+		    is_old_section(&call->params[i]))
+			sub[n++] = call->params[i].value;
+	return cutout_parse(call->arena, sub, n, is_meta(call), limits, out, &call->why);
+}
+
+/* The tag of this part of these bytes. */
+static struct bytes
+etag_of(struct op_call *call, const struct node *node, const char *canonical)
+{
+	uint8_t sum[MD5_SIZE];
+	char hex[2 * MD5_SIZE + 1];
+	struct md5 *md5 = md5_new();
+
+	if (md5 == NULL)
+		return (struct bytes){NULL, 0};
+	md5_add(md5, node->md5, MD5_SIZE);
+	md5_add(md5, canonical, strlen(canonical));
+	md5_end(md5, sum);
+	md5_free(md5);
+	hex_encode(sum, sizeof sum, hex);
+	return arena_format(call->arena, "\"%s\"", hex);
+}
+
+static void
+reply(struct state *s)
+{
+	struct op_call *call = s->call;
+	const struct cutout_facts *facts = cutout_facts(s->cutout);
+	struct validators v = {.modified_ms = s->node->content_ms};
+	char date[ISOTIME_SIZE];
+
+	v.etag = etag_of(call, s->node, facts->canonical);
+	if (v.etag.p != NULL)
+		op_reply_field(call, "ETag", v.etag);
+	if (range_not_modified(
+		op_header(call, "if-none-match"), (struct bytes){NULL, 0}, &v)) {
+		op_reply_status(call, 304);
+		call->reply.no_body = true;
+		op_finish(call);
+		return;
+	}
+	httptime_format(s->node->content_ms, date);
+	op_reply_status(call, 200);
+	op_reply_field(call, "Content-Type", bytes_of(facts->content_type));
+	op_reply_field(call, "Last-Modified", bytes_of(date));
+	file_reply_name(call, bytes_of(facts->file_name));
+	/* A client must not resume with a Range that lost the cutout (fits-cutouts 0.4).
+	 */
+	op_reply_field(call, "Accept-Ranges", BYTES("none"));
+	file_reply_sandbox(call);
+	call->reply.length = facts->length_bytes;
+	if (!call->is_head) {
+		call->reply.source = cutout_source(s->cutout);
+		s->cutout = NULL; /* the source's now */
+	}
+	op_finish(call);
+}
+
+static void
+opened(void *arg, enum err err)
+{
+	struct state *s = arg;
+
+	if (err == ERR_OK) {
+		reply(s);
+		return;
+	}
+	s->call->why = *cutout_why(s->cutout);
+	op_fail(s->call, err);
+}
+
+void
+cutout_reply(struct op_call *call, const struct node *node, const struct blob *blob)
+{
+	const struct settings *settings = call->env->settings;
+	struct cutout_limits limits = {
+	    .header_max = settings->cutout_header_max,
+	    .hdus_max = settings->cutout_hdus_max,
+	    .sections_max = settings->cutout_sections_max,
+	    .output_max = settings->cutout_output_max,
+	};
+	struct state *s = arena_new(call->arena, struct state);
+	struct cutout_ask *ask = NULL;
+	struct reader *reader;
+	enum err e = s == NULL ? ERR_NO_MEMORY : parse(call, &limits, &ask);
+
+	if (e == ERR_OK && blob->id == 0)
+		e = errinfo_set(&call->why, ERR_NOT_FITS, "the file is empty");
+	if (e == ERR_OK)
+		e = mirror_reader(
+		    call->env->mirror, call->env->loop, blob, &reader, &call->why);
+	if (e != ERR_OK) {
+		op_fail(call, e);
+		return;
+	}
+	s->call = call;
+	s->node = node;
+	call->state = s;
+	call->copies = (unsigned)__builtin_popcount(blob->have);
+	s->cutout = cutout_open(call->env->loop, call->env->pool, reader, ask, node->name,
+	    &limits, opened, s, &call->why);
+	if (s->cutout == NULL)
+		op_fail(call, ERR_NO_MEMORY);
+}
+
+void
+cutout_release(struct op_call *call)
+{
+	struct state *s = call->state;
+
+	if (s != NULL)
+		cutout_close(s->cutout);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file - what the operations on bytes share: pre-authorised URLs, the headers that
+ * describe a file, the checks before an upload.
+ */
+#ifndef QUARTET_OP_FILE_H
+#define QUARTET_OP_FILE_H
+
+#include "service/op/target.h"
+
+/*
+ * The URL at which the target can be read, or written, without any credential, for
+ * preauth_lifetime: "BASE/files/preauth:TOKEN/PATH". A target that does not exist yet can
+ * only be written. The URL is a secret. .p is NULL without memory.
+ */
+enum err file_preauth_url(struct op_call *call, const struct op_target *target,
+    bool write, struct bytes *url_out) ERR_CHECKED;
+
+/*
+ * The target of a request on bytes: by a token, exactly the node it was made for; else
+ * the path, with a link at its end followed. With `may_be_new` the node need not exist.
+ */
+enum err file_target(
+    struct op_call *call, bool may_be_new, struct op_target *out) ERR_CHECKED;
+
+/*
+ * May the caller upload to this target: an existing data node, or a new one in a
+ * container? ERR_CONTAINER_NOT_FOUND is file_target's to find.
+ */
+enum err file_may_write(struct op_call *call, const struct op_target *target) ERR_CHECKED;
+
+/* Would `length` more bytes there exceed a quota? ERR_QUOTA with the numbers. */
+enum err file_check_quota(
+    struct op_call *call, const struct op_target *target, uint64_t length) ERR_CHECKED;
+
+/* Type, encoding, time, checksum, name, and what keeps a browser from running it (D51).
+ */
+void file_reply_fields(struct op_call *call, const struct node *node);
+
+/* Content-Disposition: inline; with a name any client understands (RFC 6266). */
+void file_reply_name(struct op_call *call, struct bytes name);
+
+/* What keeps a browser from treating bytes of users as part of our page. */
+void file_reply_sandbox(struct op_call *call);
+
+/* "md5=BASE64" */
+void file_reply_digest(struct op_call *call, const uint8_t md5[MD5_SIZE]);
+
+#endif

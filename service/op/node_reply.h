@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node_reply - the document of one node, without children, as an answer. */
+#ifndef QUARTET_OP_NODE_REPLY_H
+#define QUARTET_OP_NODE_REPLY_H
+
+#include "service/op/props.h"
+#include "service/op/target.h"
+
+/* Finish the call with `status` and the document of the target's last node. */
+void node_reply(struct op_call *call, int status, const struct op_target *target,
+    enum props_detail detail);
+
+/* The same for a node just changed: it is read again first. `path` is where it is. */
+void node_reply_fresh(struct op_call *call, int status, struct path path, uint64_t id);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/op/op.h"
+
+#include "service/core/encode.h"
+
+struct bytes
+op_header(const struct op_call *call, const char *name)
+{
+	for (size_t i = 0; i < call->n_headers; i++)
+		if (bytes_caseeq(call->headers[i].name, bytes_of(name)))
+			return call->headers[i].value;
+	return (struct bytes){NULL, 0};
+}
+
+struct bytes
+op_param(const struct op_call *call, const char *name)
+{
+	for (size_t i = 0; i < call->n_params; i++)
+		if (bytes_caseeq(call->params[i].name, bytes_of(name)))
+			return call->params[i].value;
+	return (struct bytes){NULL, 0};
+}
+
+size_t
+op_param_count(const struct op_call *call, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < call->n_params; i++)
+		n += bytes_caseeq(call->params[i].name, bytes_of(name));
+	return n;
+}
+
+enum err
+op_parse_params(struct arena *a, struct bytes text, const struct op_param **out,
+    size_t *n_out, struct errinfo *why)
+{
+	struct op_param *params;
+	struct bytes item;
+	size_t room = 1;
+
+	*n_out = 0;
+	*out = NULL;
+	for (size_t i = 0; i < text.n; i++)
+		room += text.p[i] == '&';
+	params = arena_array(a, struct op_param, room);
+	if (params == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "too many parameters");
+	while (bytes_token(&text, "&", &item)) {
+		size_t equals = bytes_find(item, '=');
+		struct bytes name = {item.p, equals}, value = {"", 0};
+		struct op_param *p = &params[(*n_out)++];
+
+		if (equals < item.n)
+			value = bytes_skip(item, equals + 1);
+		if (!pct_decode(a, name, true, &p->name) ||
+		    !pct_decode(a, value, true, &p->value))
+			return errinfo_set(why, ERR_INVALID_ARGUMENT,
+			    "the parameter '%.*s' has a broken percent escape",
+			    BYTES_ARG(name));
+	}
+	*out = params;
+	return ERR_OK;
+}
+
+void
+op_reply_status(struct op_call *call, int status)
+{
+	call->reply.status = status;
+}
+
+void
+op_reply_field(struct op_call *call, const char *name, struct bytes value)
+{
+	str_adds(&call->reply.fields, name);
+	str_adds(&call->reply.fields, ": ");
+	/* Nothing in a value can begin another header. */
+	for (size_t i = 0; i < value.n; i++)
+		str_addc(&call->reply.fields,
+		    (unsigned char)value.p[i] < ' ' ? ' ' : value.p[i]);
+	str_adds(&call->reply.fields, "\r\n");
+}
+
+void
+op_reply_text(struct op_call *call, int status, const char *type, struct bytes text)
+{
+	op_reply_status(call, status);
+	op_reply_field(call, "Content-Type", bytes_of(type));
+	call->reply.text = text;
+	call->reply.length = text.n;
+}
+
+enum err
+op_reply_str(struct op_call *call, int status, const char *type, struct str *text)
+{
+	struct bytes copy = {NULL, 0};
+
+	if (!str_failed(text))
+		copy = arena_copy(call->arena, str_bytes(text));
+	str_release(text);
+	if (copy.p == NULL)
+		return errinfo_set(&call->why, ERR_NO_MEMORY,
+		    "the answer is larger than a request may be");
+	op_reply_text(call, status, type, copy);
+	return ERR_OK;
+}
+
+void
+op_see_other(struct op_call *call, struct bytes url)
+{
+	op_reply_status(call, 303);
+	op_reply_field(call, "Location", url);
+	op_finish(call);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GET /admin/health - the state of the whole in one document (storage 2.9): a status for
+ * a monitoring system, one line for people, and the figures behind it.
+ *
+ *   2 CRITICAL  fewer than W locations writable; a file without a good copy; the metadata
+ *               map over 90 % full; a start-up sweep that stopped and asks
+ *   1 WARNING   any location not online; copies missing; a location under 10 % free
+ *   0 OK
+ */
+#include "replication/sweep.h"
+#include "service/core/isotime.h"
+#include "service/op/op_admin_private.h"
+#include "service/op/ops.h"
+
+struct report {
+	struct op_call *call;
+	int code;
+	json_t *notes;
+};
+
+static void __attribute__((format(printf, 3, 4)))
+note(struct report *r, int code, const char *fmt, ...)
+{
+	char text[ERRINFO_TEXT_SIZE + 128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (code > r->code)
+		r->code = code;
+	(void)json_array_append_new(r->notes, admin_text(bytes_of(text)));
+}
+
+static const char *
+sweep_name(enum sweep_state state)
+{
+	static const char *const names[] = {"waiting", "running", "done", "stopped"};
+
+	return names[state];
+}
+
+static json_t *
+location_object(struct report *r, unsigned i)
+{
+	struct mirror *m = r->call->env->mirror;
+	struct health_facts h;
+	struct sweep_facts s;
+	char since[ISOTIME_SIZE];
+
+	health_facts(m->health, i, &h);
+	sweep_facts(m->sweep, i, &s);
+	isotime_format(h.since_ms, since);
+	if (h.state != STATE_ONLINE)
+		note(r, 1, "location %u (%s) is %s: %s", i + 1, m->location[i]->name,
+		    location_state_name(h.state), h.reason);
+	else if (h.total_bytes > 0 && h.free_bytes < h.total_bytes / 10)
+		note(r, 1, "location %u (%s) has less than 10 %% free", i + 1,
+		    m->location[i]->name);
+	if (s.state == SWEEP_STOPPED)
+		note(r, 2,
+		    "location %u (%s) holds many files the catalogue does not know",
+		    i + 1, m->location[i]->name);
+	return json_pack(
+	    "{s:i,s:o,s:s,s:o,s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:i,s:I,s:s,s:I,s:I}", "number",
+	    (int)i + 1, "path", admin_text(bytes_of(m->location[i]->name)), "state",
+	    location_state_name(h.state), "reason", admin_text(bytes_of(h.reason)),
+	    "since", since, "engine", mirror_engine(m, i), "free_bytes",
+	    (json_int_t)h.free_bytes, "total_bytes", (json_int_t)h.total_bytes, "errors",
+	    (json_int_t)h.errors, "probes", (json_int_t)h.probes, "stuck", (int)h.stuck,
+	    "reads", (int)h.reads, "read_us", (json_int_t)h.read_us, "sweep",
+	    sweep_name(s.state), "swept", (json_int_t)s.removed, "strangers",
+	    (json_int_t)s.strangers);
+}
+
+static json_t *
+locations_array(struct report *r)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < r->call->env->mirror->n; i++)
+		(void)json_array_append_new(array, location_object(r, i));
+	return array;
+}
+
+static json_t *
+store_object(struct report *r)
+{
+	const struct op_env *env = r->call->env;
+	struct store_facts f = {.nodes = 0};
+	struct errinfo why;
+
+	if (store_facts(env->reader, &f, &why) != ERR_OK) {
+		note(r, 2, "the metadata store cannot be read: %s", errinfo_text(&why));
+		return json_null();
+	}
+	if (f.used_bytes > f.map_bytes / 10 * 9)
+		note(r, 2, "the metadata fill more than 90 %% of meta_map_size");
+	if (f.repairs_due > 0)
+		note(r, 1, "%llu copies of files are missing",
+		    (unsigned long long)f.repairs_due);
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "nodes", (json_int_t)f.nodes,
+	    "blobs", (json_int_t)f.blobs, "repairs_due", (json_int_t)f.repairs_due,
+	    "removals_due", (json_int_t)f.removals_due, "used_bytes",
+	    (json_int_t)f.used_bytes, "map_bytes", (json_int_t)f.map_bytes);
+}
+
+static json_t *
+mirror_object(struct report *r)
+{
+	const struct op_env *env = r->call->env;
+	struct mirror *m = env->mirror;
+	struct pool_stats pool = pool_stats(env->pool);
+
+	if ((unsigned)__builtin_popcount(health_writable(m->health, m->write_quorum)) <
+	    m->write_quorum)
+		note(r, 2, "fewer than %u locations can be written to", m->write_quorum);
+	if (m->blobs_lost > 0)
+		note(r, 2, "files without a good copy were met: %llu",
+		    (unsigned long long)m->blobs_lost);
+	return json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}", "write_quorum",
+	    (int)m->write_quorum, "blobs_lost", (json_int_t)m->blobs_lost,
+	    "quorum_failures", (json_int_t)m->quorum_failures, "bad_blocks",
+	    (json_int_t)m->bad_blocks, "bytes_stored", (json_int_t)m->bytes_stored,
+	    "bytes_read", (json_int_t)m->bytes_read, "buffer_used",
+	    (json_int_t)pool.used_bytes, "buffer_limit", (json_int_t)pool.limit_bytes,
+	    "buffer_disowned", (json_int_t)pool.disowned_bytes, "transfers",
+	    (int)pool.transfers);
+}
+
+static void
+run_health(struct op_call *call)
+{
+	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
+	struct report r = {.call = call, .notes = json_array()};
+	json_t *locations = locations_array(&r), *store = store_object(&r);
+	json_t *mirror = mirror_object(&r);
+
+	admin_reply(call, 200,
+	    json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:s}", "code", r.code, "status",
+		words[r.code], "notes", r.notes, "locations", locations, "store", store,
+		"mirror", mirror, "version", QUARTET_VERSION));
+}
+
+const struct op op_admin_health = {.name = "admin-health", .run = run_health};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the service says about itself: registry, capabilities, availability (VOSI 1.1).
+ */
+#include "replication/health.h"
+#include "service/op/ops.h"
+#include "service/xml/caps_xml.h"
+
+enum { TEXT_MAX = 256 * 1024 };
+
+static const struct caps_row rows[] = {
+    {"ivo://ivoa.net/std/VOSI#capabilities", "/capabilities", CAPS_USE_FULL},
+    {"ivo://ivoa.net/std/VOSI#availability", "/availability", CAPS_USE_FULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#nodes", "/nodes", CAPS_USE_BASE},
+    {"ivo://ivoa.net/std/VOSpace#files-proto", "/files", CAPS_USE_BASE},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#transfers", "/transfers", CAPS_USE_BASE},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#sync", "/synctrans", CAPS_USE_FULL},
+    {"ivo://ivoa.net/std/VOSpace#sync-2.1", "/synctrans", CAPS_USE_FULL},
+    {"ivo://ivoa.net/std/VOSpace#recursive-delete-proto", "/async-delete", CAPS_USE_BASE},
+    {"ivo://ivoa.net/std/VOSpace#recursive-nodeprops-proto", "/async-setprops",
+	CAPS_USE_BASE},
+    {"vos://cadc.nrc.ca~vospace/CADC/std/VOSpace#nodeprops", "/async-setprops",
+	CAPS_USE_BASE},
+};
+
+static const struct bytes methods[] = {
+    {"ivo://ivoa.net/sso#tls-with-certificate", 39},
+};
+
+static void
+finish_str(struct op_call *call, const char *type, struct str *text)
+{
+	enum err e = op_reply_str(call, 200, type, text);
+
+	if (e == ERR_OK)
+		op_finish(call);
+	else
+		op_fail(call, e);
+}
+
+static void
+run_capabilities(struct op_call *call)
+{
+	struct str text;
+
+	str_init(&text, TEXT_MAX);
+	caps_xml_capabilities(&text, rows, sizeof rows / sizeof rows[0], call->base_url,
+	    methods, sizeof methods / sizeof methods[0]);
+	finish_str(call, "text/xml", &text);
+}
+
+const struct op op_capabilities = {.name = "capabilities", .run = run_capabilities};
+
+static void
+run_registry(struct op_call *call)
+{
+	const struct settings *settings = call->env->settings;
+	size_t n = settings->resource_aliases.n + 1;
+	struct caps_registry_entry *entries =
+	    arena_array(call->arena, struct caps_registry_entry, n);
+	struct bytes url =
+	    arena_format(call->arena, "%.*s/capabilities", BYTES_ARG(call->base_url));
+	struct str text;
+	size_t used = 0;
+
+	if (entries == NULL || url.p == NULL) {
+		op_fail(call, ERR_NO_MEMORY);
+		return;
+	}
+	entries[used++] =
+	    (struct caps_registry_entry){bytes_of(settings->resource_id), url};
+	for (size_t i = 0; i < settings->resource_aliases.n; i++) {
+		struct bytes alias = bytes_of(settings->resource_aliases.items[i]);
+
+		if (!bytes_is(alias, settings->resource_id))
+			entries[used++] = (struct caps_registry_entry){alias, url};
+	}
+	str_init(&text, TEXT_MAX);
+	caps_registry(&text, entries, used);
+	finish_str(call, "text/plain", &text);
+}
+
+const struct op op_registry = {.name = "registry", .run = run_registry};
+
+/* What is wrong, one note each; false when the service cannot do its work. */
+static bool
+inspect(struct op_call *call, struct bytes *notes, size_t *n_notes)
+{
+	const struct mirror *m = call->env->mirror;
+	struct store_facts facts;
+	struct errinfo why;
+	bool good = true;
+
+	if (call->env->space->is_stopping) {
+		notes[(*n_notes)++] = BYTES("the service is stopping");
+		good = false;
+	}
+	if (store_facts(call->env->reader, &facts, &why) != ERR_OK) {
+		notes[(*n_notes)++] = BYTES("the metadata store cannot be read");
+		good = false;
+	}
+	for (unsigned i = 0; i < m->n; i++) {
+		struct health_facts h;
+
+		health_facts(m->health, i, &h);
+		if (h.state != STATE_ONLINE)
+			notes[(*n_notes)++] = arena_format(call->arena,
+			    "location %u (%s) is %s: %s", i + 1, m->location[i]->name,
+			    location_state_name(h.state), h.reason);
+	}
+	if ((unsigned)__builtin_popcount(health_writable(m->health, m->write_quorum)) <
+	    m->write_quorum) {
+		notes[(*n_notes)++] = arena_format(call->arena,
+		    "fewer than %u locations can be written to: nothing can be uploaded",
+		    m->write_quorum);
+		good = false;
+	}
+	return good;
+}
+
+static void
+run_availability(struct op_call *call)
+{
+	struct bytes notes[LOCATIONS_MAX + 4];
+	struct caps_availability a = {
+	    .up_since_ms = call->env->space->started_ms,
+	    .notes = notes,
+	    .client_ip = call->peer,
+	};
+	struct str text;
+
+	a.available = inspect(call, notes, &a.n_notes);
+	if (bytes_is(op_param(call, "detail"), "min")) { /* a heartbeat */
+		op_reply_status(call, a.available ? 200 : 503);
+		op_finish(call);
+		return;
+	}
+	str_init(&text, TEXT_MAX);
+	caps_xml_availability(&text, &a);
+	finish_str(call, "text/xml", &text);
+}
+
+const struct op op_availability = {.name = "availability", .run = run_availability};

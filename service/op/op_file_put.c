@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PUT files/PATH and files/preauth:TOKEN/PATH: the bytes of a new or an existing file.
+ *
+ *   check   target, right, quota ─► begin at the locations ─► op_pass
+ *   run     pull the body to all of them (S2-S5) ─► whose file? ─► metadata (S6) ─► 201
+ * (S7)
+ *
+ * So whoever may not, or cannot, upload hears it before the first byte. The name is
+ * looked at again with the metadata: when it means another node by then, the right to
+ * that one is checked and the change tried again.
+ */
+#include "service/core/check.h"
+#include "service/core/encode.h"
+#include "service/op/file.h"
+#include "service/op/ops.h"
+#include "service/op/owner.h"
+
+enum { COMMIT_TRIES = 5 };
+
+struct state {
+	struct op_call *call;
+	struct op_target target;
+	struct mirror_put *put;
+	struct owner_ask owner;
+	struct nodes_put_file file;
+	unsigned tries;
+};
+
+/* "md5=BASE64" among the digests of the request (RFC 3230); other kinds are not known. */
+static enum err
+parse_digest(struct op_call *call, struct mirror_put_spec *spec)
+{
+	struct bytes rest = op_header(call, "digest"), item;
+
+	while (bytes_token(&rest, ",", &item)) {
+		item = bytes_trim(item);
+		if (item.n < 4 || !bytes_caseeq((struct bytes){item.p, 4}, BYTES("md5=")))
+			continue;
+		if (!base64_decode(bytes_skip(item, 4), spec->md5, MD5_SIZE))
+			return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+			    "Digest: '%.*s' is not an MD5 in base64", BYTES_ARG(item));
+		spec->md5_given = true;
+	}
+	return ERR_OK;
+}
+
+static enum err
+check_type(struct op_call *call)
+{
+	struct bytes type = op_header(call, "content-type");
+	size_t slash = bytes_find(type, '/');
+
+	if (type.p == NULL || (slash > 0 && slash + 1 < type.n))
+		return ERR_OK;
+	return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+	    "Content-Type: '%.*s' is not type/subtype", BYTES_ARG(type));
+}
+
+/*
+ * Put transactions are not offered, which clients notice from the missing x-put-txn-id
+ * and send the whole file. The empty request that opens one must change nothing.
+ */
+static bool
+is_transaction_probe(const struct op_call *call)
+{
+	return bytes_is(op_header(call, "x-put-txn-op"), "start") &&
+	       call->body_length == 0;
+}
+
+static enum err
+check_request(struct op_call *call)
+{
+	if (call->preauthorised && !call->grant.write)
+		return errinfo_set(&call->why, ERR_DENIED, "the URL is for reading");
+	if (op_header(call, "x-put-txn-id").p != NULL)
+		return errinfo_set(
+		    &call->why, ERR_INVALID_ARGUMENT, "unknown transaction");
+	if (op_header(call, "content-range").p !=
+	    NULL) /* RFC 9110 14.5: never store a part */
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "Content-Range: only whole files can be uploaded");
+	return check_type(call);
+}
+
+static void
+opened(void *arg, enum err err)
+{
+	struct state *s = arg;
+
+	if (err == ERR_OK) {
+		op_pass(s->call);
+		return;
+	}
+	s->call->why = *mirror_put_why(s->put);
+	op_fail(s->call, err);
+}
+
+static enum err
+find_target(struct state *s)
+{
+	enum err e = file_target(s->call, true, &s->target);
+
+	return e == ERR_OK ? file_may_write(s->call, &s->target) : e;
+}
+
+static enum err
+begin(struct state *s)
+{
+	struct op_call *call = s->call;
+	struct mirror_put_spec spec = {
+	    .length = call->body_length,
+	    .limit = call->env->settings->upload_max,
+	    .path = path_show(call->arena, s->target.path),
+	    .node_id = s->target.exists ? op_leaf(&s->target)->id : 0,
+	};
+	enum err e = parse_digest(call, &spec);
+
+	if (e == ERR_OK && call->body_length != MIRROR_LENGTH_UNKNOWN)
+		e = file_check_quota(call, &s->target, call->body_length);
+	return e == ERR_OK ? mirror_put_new(call->env->mirror, call->env->loop, &spec,
+				 &s->put, &call->why)
+			   : e;
+}
+
+static void
+check(struct op_call *call)
+{
+	struct state *s = arena_new(call->arena, struct state);
+	enum err e = s == NULL ? ERR_NO_MEMORY : check_request(call);
+
+	call->state = s;
+	if (e == ERR_OK) {
+		s->call = call;
+		e = find_target(s);
+	}
+	if (e == ERR_OK && is_transaction_probe(call)) {
+		op_reply_status(call, 201);
+		op_finish(call);
+		return;
+	}
+	if (e == ERR_OK)
+		e = begin(s);
+	if (e != ERR_OK)
+		op_fail(call, e);
+	else
+		mirror_put_open(s->put, opened, s);
+}
+
+static void
+reply(struct state *s)
+{
+	struct op_call *call = s->call;
+	const struct blob *blob = mirror_put_blob(s->put);
+
+	file_reply_digest(call, blob->md5);
+	call->copies = (unsigned)__builtin_popcount(blob->have);
+	mirror_put_commit(s->put);
+	s->put = NULL;
+	op_reply_status(call, 201);
+	op_finish(call);
+}
+
+static void choose_owner(struct state *s);
+
+static void
+committed(struct change *change)
+{
+	struct nodes_put_file *file = container_of(change, struct nodes_put_file, change);
+	struct state *s = container_of(file, struct state, file);
+	enum err e = change->err;
+
+	if (e == ERR_OK) {
+		reply(s);
+		return;
+	}
+	s->call->why = change->why;
+	if (e == ERR_CHANGED && ++s->tries < COMMIT_TRIES) {
+		e = find_target(s);
+		if (e == ERR_OK) {
+			choose_owner(s);
+			return;
+		}
+	}
+	if (e == ERR_CONTAINER_NOT_FOUND)
+		e = op_fail_uri(s->call, e, s->target.path);
+	op_fail(s->call, e == ERR_PARENT_LOCKED ? ERR_NODE_LOCKED : e);
+}
+
+static void
+commit(struct state *s)
+{
+	struct op_call *call = s->call;
+	struct op_target parent = op_parent(&s->target);
+
+	s->file = (struct nodes_put_file){
+	    .change = {.loop = call->env->loop, .done = committed},
+	    .parent_id = op_leaf(&parent)->id,
+	    .name = path_name(s->target.path),
+	    .expect_id = s->target.exists ? op_leaf(&s->target)->id : 0,
+	    .owner = s->owner.id_out,
+	    .blob = *mirror_put_blob(s->put),
+	    .set_type = op_header(call, "content-type").p != NULL,
+	    .content_type = op_header(call, "content-type"),
+	    .set_encoding = true, /* that of the old bytes is not that of the new ones */
+	    .content_encoding = op_header(call, "content-encoding"),
+	};
+	nodes_put_file(call->env->store, &s->file);
+}
+
+static void
+owner_known(struct owner_ask *ask, enum err err)
+{
+	struct state *s = container_of(ask, struct state, owner);
+
+	if (err != ERR_OK)
+		op_fail(s->call, err);
+	else
+		commit(s);
+}
+
+/* A PUT keeps the owner (architecture D45); a new file is the caller's. */
+static void
+choose_owner(struct state *s)
+{
+	if (s->target.exists)
+		commit(s);
+	else
+		owner_find(s->call, &s->owner, owner_known);
+}
+
+static void
+filled(void *arg, enum err err)
+{
+	struct state *s = arg;
+
+	if (err == ERR_OK) {
+		choose_owner(s);
+		return;
+	}
+	s->call->why = *mirror_put_why(s->put);
+	op_fail(s->call, err);
+}
+
+static void
+run(struct op_call *call)
+{
+	struct state *s = call->state;
+
+	mirror_put_fill(s->put, op_open_body(call), filled, s);
+}
+
+static void
+release(struct op_call *call)
+{
+	struct state *s = call->state;
+
+	if (s != NULL && s->put != NULL)
+		mirror_put_abandon(s->put);
+}
+
+const struct op op_file_put = {
+    .name = "file-put", .check = check, .run = run, .release = release};

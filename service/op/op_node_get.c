@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GET nodes/PATH (VOSpace 2.1 6.3.1): one node, or a container with its children.
+ *
+ * limit, uri     paging; the page begins at and includes `uri`
+ * sort, order    core#date, core#length; asc, desc
+ * detail         min, properties, max; anything else as properties
+ * view=data      303 to files/PATH, before anything is looked at
+ */
+#include "service/op/listing.h"
+#include "service/op/node_reply.h"
+#include "service/op/ops.h"
+
+#define CORE "ivo://ivoa.net/vospace/core#"
+
+static void
+redirect_to_files(struct op_call *call)
+{
+	struct bytes url = arena_format(call->arena, "%.*s/files%.*s",
+	    BYTES_ARG(call->base_url), BYTES_ARG(call->rest));
+
+	if (url.p == NULL)
+		op_fail(call, ERR_NO_MEMORY);
+	else
+		op_see_other(call, url);
+}
+
+static enum props_detail
+detail_of(struct bytes text)
+{
+	if (bytes_is(text, "min"))
+		return PROPS_MIN;
+	return bytes_is(text, "max") ? PROPS_MAX : PROPS_FULL;
+}
+
+static enum err
+parse_limit(struct op_call *call, struct bytes text, uint64_t *out)
+{
+	*out = UINT64_MAX;
+	if (text.p == NULL || bytes_u64(text, out))
+		return ERR_OK;
+	return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+	    "value for limit must be a positive integer.");
+}
+
+/* `uri` must be a child of what is listed; it need not exist. */
+static enum err
+parse_start(
+    struct op_call *call, struct bytes text, struct path container, struct bytes *out)
+{
+	struct path child;
+	enum err e;
+
+	*out = (struct bytes){NULL, 0};
+	if (text.p == NULL)
+		return ERR_OK;
+	e = op_parse_uri(call, text, &child);
+	if (e != ERR_OK)
+		return e;
+	for (size_t i = 0; e == ERR_OK && i < container.n; i++)
+		if (child.n != container.n + 1 ||
+		    !bytes_eq(child.part[i], container.part[i]))
+			e = ERR_INVALID_URI;
+	if (e != ERR_OK || child.n != container.n + 1)
+		return errinfo_set(&call->why, ERR_INVALID_URI,
+		    "uri parameter (%.*s) not a child of target uri.", BYTES_ARG(text));
+	*out = path_name(child);
+	return ERR_OK;
+}
+
+static enum err
+parse_sort(struct op_call *call, struct listing_ask *ask)
+{
+	struct bytes sort = op_param(call, "sort"), order = op_param(call, "order");
+
+	if (sort.p == NULL || sort.n == 0 || bytes_is(sort, "name"))
+		ask->sort = LISTING_BY_NAME;
+	else if (bytes_is(sort, CORE "date"))
+		ask->sort = LISTING_BY_DATE;
+	else if (bytes_is(sort, CORE "length"))
+		ask->sort = LISTING_BY_LENGTH;
+	else
+		return errinfo_set(&call->why, ERR_OPTION_NOT_SUPPORTED, "sort by %.*s",
+		    BYTES_ARG(sort));
+	if (order.p == NULL || order.n == 0 || bytes_caseeq(order, BYTES("asc")))
+		ask->descending = false;
+	else if (bytes_caseeq(order, BYTES("desc")))
+		ask->descending = true;
+	else
+		return errinfo_set(&call->why, ERR_OPTION_NOT_SUPPORTED,
+		    "sort order %.*s", BYTES_ARG(order));
+	return ERR_OK;
+}
+
+static enum err
+parse_ask(struct op_call *call, struct path asked, struct listing_ask *ask)
+{
+	enum err e;
+
+	ask->detail = detail_of(op_param(call, "detail"));
+	e = parse_limit(call, op_param(call, "limit"), &ask->limit);
+	if (e == ERR_OK)
+		e = parse_start(call, op_param(call, "uri"), asked, &ask->start);
+	if (e == ERR_OK)
+		e = parse_sort(call, ask);
+	return e;
+}
+
+static void
+run(struct op_call *call)
+{
+	struct bytes view = op_param(call, "view");
+	struct listing_ask ask;
+	struct op_target target;
+	struct path path;
+	bool lists;
+	enum err e;
+
+	if (bytes_is(view, "data")) {
+		redirect_to_files(call);
+		return;
+	}
+	e = op_parse_path(call, call->rest, &path);
+	if (e == ERR_OK && view.p != NULL)
+		e = errinfo_set(
+		    &call->why, ERR_VIEW_NOT_SUPPORTED, "%.*s", BYTES_ARG(view));
+	if (e == ERR_OK)
+		e = parse_ask(call, path, &ask);
+	if (e == ERR_OK)
+		e = op_resolve_existing(call, path, OP_LEAF_AS_IS, &target);
+	if (e != ERR_OK) {
+		op_fail(call, e);
+		return;
+	}
+	lists =
+	    op_leaf(&target)->type == NODE_CONTAINER && ask.limit > 0 && !call->is_head;
+	e = op_authorize(call, lists ? ACL_LIST : ACL_STAT, &target);
+	if (e != ERR_OK)
+		op_fail(call, e);
+	else if (lists)
+		listing_reply(call, &target, &ask);
+	else
+		node_reply(call, 200, &target, ask.detail);
+}
+
+const struct op op_node_get = {.name = "node-get", .run = run};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ops - the operations there are, one file each; route.def says which request is whose.
+ */
+#ifndef QUARTET_OP_OPS_H
+#define QUARTET_OP_OPS_H
+
+#include "service/op/op.h"
+
+extern const struct op op_admin_group_change;
+extern const struct op op_admin_group_get;
+extern const struct op op_admin_health;
+extern const struct op op_admin_quota;
+extern const struct op op_admin_user_change;
+extern const struct op op_admin_user_get;
+extern const struct op op_availability;
+extern const struct op op_capabilities;
+extern const struct op op_file_get;
+extern const struct op op_file_put;
+extern const struct op op_node_create;
+extern const struct op op_node_delete;
+extern const struct op op_node_get;
+extern const struct op op_node_set;
+extern const struct op op_registry;
+
+#endif

@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/server.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "service/core/check.h"
+#include "service/core/clock.h"
+#include "service/core/log.h"
+#include "service/http/listen.h"
+#include "service/http/tls.h"
+#include "service/keeper.h"
+#include "service/request.h"
+#include "service/space.h"
+
+enum {
+	ADDRESSES_MAX = 8, /* of each kind */
+	SPACE_ARENA = 1024 * 1024,
+	SETTLE_MS = 5000, /* for the first probes, at start */
+	POLL_MS = 10,
+	ABORT_MS = 3000, /* for what is cut off at the end */
+};
+
+/* A loop that serves requests. */
+struct server_loop {
+	struct server *server;
+	struct loop *loop;
+	pthread_t thread;
+	bool running;
+	struct request_loop requests;
+	struct conn_group public_group, admin_group;
+	struct listener *listeners[2 * ADDRESSES_MAX + 1];
+	size_t n_listeners;
+	struct loop_job job; /* one at a time, from the main thread */
+};
+
+struct server {
+	const struct settings *settings;
+	unsigned n_loops;
+	struct tls_context *tls;
+	struct x509_trust *trust, *old_trust;
+	/* Listening sockets: [address][loop]; the Unix socket has one. */
+	int *tls_fds, *plain_fds;
+	int admin_fd;
+	pid_t keeper;
+	struct pool *pool;
+	struct worker_pool *workers;
+	struct store *store;
+	struct arena space_arena;
+	struct space space;
+	struct loop *background; /* probes, sweep, removal, jobs */
+	pthread_t background_thread;
+	bool background_running;
+	struct mirror *mirror;
+	struct loop_job background_job;
+	_Atomic unsigned connections, admin_connections;
+	_Atomic unsigned acknowledged; /* loops that have done the current job */
+	_Atomic bool quiet;
+	struct server_loop loop[];
+};
+
+/* Doors */
+
+static enum err
+open_sockets(struct server *s, const struct settings_list *list, int *fds,
+    const char *what, struct errinfo *why)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		char bound[LISTEN_ADDRESS_SIZE];
+		const char *address = list->items[i];
+
+		for (unsigned k = 0; k < s->n_loops; k++) {
+			enum err e = listen_open(
+			    address, true, &fds[i * s->n_loops + k], bound, why);
+
+			if (e != ERR_OK)
+				return e;
+			address =
+			    bound; /* port 0 became a number with the first socket */
+		}
+		log_info("listening on %s (%s)", bound, what);
+	}
+	return ERR_OK;
+}
+
+static enum err
+open_doors(struct server *s, struct errinfo *why)
+{
+	const struct settings *settings = s->settings;
+	enum err e;
+
+	if (settings->listen_tls.n > ADDRESSES_MAX ||
+	    settings->listen_plain.n > ADDRESSES_MAX)
+		return errinfo_set(why, ERR_CONFIG, "more than %d addresses to listen on",
+		    ADDRESSES_MAX);
+	e = open_sockets(s, &settings->listen_tls, s->tls_fds, "TLS", why);
+	if (e == ERR_OK)
+		e = open_sockets(s, &settings->listen_plain, s->plain_fds, "plain", why);
+	if (e == ERR_OK && settings->admin_socket[0] != '\0')
+		e = listen_open_unix(settings->admin_socket, &s->admin_fd, why);
+	return e;
+}
+
+static void
+close_all(int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	for (size_t i = 0; i < n; i++)
+		fds[i] = -1;
+}
+
+static void
+close_doors(struct server *s)
+{
+	close_all(s->tls_fds, s->settings->listen_tls.n * s->n_loops);
+	close_all(s->plain_fds, s->settings->listen_plain.n * s->n_loops);
+	close_all(&s->admin_fd, 1);
+}
+
+static enum err
+start_keeper(struct server *s, struct errinfo *why)
+{
+	size_t n_tls = s->settings->listen_tls.n * s->n_loops;
+	size_t n_plain = s->settings->listen_plain.n * s->n_loops;
+	int *fds = calloc(n_tls + n_plain + 1, sizeof *fds);
+	enum err e;
+
+	if (fds == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for the keeper");
+	(void)memcpy(fds, s->tls_fds, n_tls * sizeof *fds);
+	(void)memcpy(fds + n_tls, s->plain_fds, n_plain * sizeof *fds);
+	e = keeper_start(fds, n_tls + n_plain, &s->keeper, why);
+	free(fds);
+	return e;
+}
+
+static enum err
+load_tls(const struct settings *settings, struct tls_context **tls_out,
+    struct x509_trust **trust_out, struct errinfo *why)
+{
+	enum err e = ERR_OK;
+
+	*tls_out = NULL;
+	*trust_out = NULL;
+	if (settings->listen_tls.n > 0)
+		e = tls_context_new(
+		    settings->tls_certificate, settings->tls_key, tls_out, why);
+	if (e == ERR_OK && settings->client_ca[0] != '\0')
+		e = x509_trust_load(settings->client_ca, trust_out, why);
+	if (e != ERR_OK) {
+		tls_context_unref(*tls_out);
+		*tls_out = NULL;
+	}
+	return e;
+}
+
+static struct server *
+alloc_server(const struct settings *settings)
+{
+	unsigned n =
+	    settings->loops != 0 ? (unsigned)settings->loops : (unsigned)get_nprocs();
+	struct server *s = calloc(1, sizeof *s + n * sizeof(struct server_loop));
+	size_t n_tls = settings->listen_tls.n * n, n_plain = settings->listen_plain.n * n;
+
+	if (s == NULL)
+		return NULL;
+	s->settings = settings;
+	s->n_loops = n;
+	s->admin_fd = -1;
+	s->tls_fds = malloc((n_tls + 1) * sizeof(int));
+	s->plain_fds = malloc((n_plain + 1) * sizeof(int));
+	if (s->tls_fds == NULL || s->plain_fds == NULL) {
+		free(s->tls_fds);
+		free(s->plain_fds);
+		free(s);
+		return NULL;
+	}
+	for (size_t i = 0; i <= n_tls; i++)
+		s->tls_fds[i] = -1;
+	for (size_t i = 0; i <= n_plain; i++)
+		s->plain_fds[i] = -1;
+	return s;
+}
+
+enum err
+server_open(const struct settings *settings, struct server **out, struct errinfo *why)
+{
+	struct server *s = alloc_server(settings);
+	enum err e;
+
+	if (s == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for the server");
+	e = load_tls(settings, &s->tls, &s->trust, why);
+	if (e == ERR_OK)
+		e = open_doors(s, why);
+	if (e == ERR_OK)
+		e = start_keeper(s, why);
+	if (e != ERR_OK) {
+		(void)server_stop(s);
+		return e;
+	}
+	*out = s;
+	return ERR_OK;
+}
+
+/* Inside */
+
+static void
+state_changed(void *arg, unsigned location, enum location_state state, const char *reason)
+{
+	const struct server *s = arg;
+	const char *name = s->settings->locations.items[location];
+
+	if (state == STATE_ONLINE)
+		log_info("location %u (%s) is online", location + 1, name);
+	else
+		log_warning("location %u (%s) is %s: %s", location + 1, name,
+		    location_state_name(state), reason);
+}
+
+static enum err
+open_store(struct server *s, struct errinfo *why)
+{
+	const struct settings *settings = s->settings;
+	struct store_config config = {
+	    .dir = settings->meta_dir,
+	    .map_bytes = settings->meta_map_size,
+	    .readers_max = (unsigned)settings->meta_readers,
+	    .batch_max = (unsigned)settings->meta_batch,
+	    .gc_delay_ms = settings->gc_delay,
+	};
+	enum err e = store_open(&config, &s->store, why);
+
+	if (e == ERR_NOT_FOUND)
+		return errinfo_set(why, ERR_CONFIG,
+		    "there is no metadata store in %s: make one with quartet init",
+		    settings->meta_dir);
+	if (e == ERR_OK) {
+		arena_init(&s->space_arena, SPACE_ARENA);
+		e = space_init(&s->space, &s->space_arena, settings, s->store, why);
+	}
+	return e;
+}
+
+static enum err
+open_mirror(struct server *s, struct errinfo *why)
+{
+	struct mirror_config config = {
+	    .settings = s->settings,
+	    .store = s->store,
+	    .pool = s->pool,
+	    .workers = s->workers,
+	    .loop = s->background,
+	    .state_changed = state_changed,
+	    .arg = s,
+	};
+	enum err e = mirror_new(&config, &s->mirror, why);
+
+	if (e != ERR_OK)
+		return e;
+	for (unsigned i = 0; i < s->mirror->n; i++)
+		log_info("location %u: %s, I/O by %s", i + 1,
+		    s->mirror->location[i]->name, mirror_engine(s->mirror, i));
+	if (mirror_engine_note(s->mirror)[0] != '\0')
+		log_warning(
+		    "%s: threads are used instead", mirror_engine_note(s->mirror));
+	mirror_start(s->mirror);
+	return ERR_OK;
+}
+
+static void *
+run_background(void *arg)
+{
+	loop_run(((struct server *)arg)->background);
+	return NULL;
+}
+
+static enum err
+start_background(struct server *s, struct errinfo *why)
+{
+	enum err e = loop_new("background", &s->background, why);
+	int failed;
+
+	if (e == ERR_OK)
+		e = open_mirror(s, why);
+	if (e != ERR_OK)
+		return e;
+	failed = pthread_create(&s->background_thread, NULL, run_background, s);
+	if (failed != 0)
+		return errinfo_sys(why, ERR_INTERNAL, failed, "cannot start a thread");
+	s->background_running = true;
+	return ERR_OK;
+}
+
+/* Uploads are refused while locations have not answered: wait a little for that. */
+static void
+wait_for_locations(struct server *s)
+{
+	uint64_t until = clock_mono_ms() + SETTLE_MS;
+
+	while (!health_settled(s->mirror->health) && clock_mono_ms() < until)
+		(void)usleep(POLL_MS * 1000);
+}
+
+/* Loops */
+
+static struct conn_group
+group_of(struct server_loop *sl, const struct conn_handler *handler,
+    _Atomic unsigned *connections)
+{
+	const struct settings *s = sl->server->settings;
+
+	return (struct conn_group){
+	    .loop = sl->loop,
+	    .pool = sl->server->pool,
+	    .handler = handler,
+	    .arg = &sl->requests,
+	    .limits = {.head_max = s->head_max, .target_max = s->target_max},
+	    .head_timeout_ms = s->head_timeout,
+	    .idle_timeout_ms = s->idle_timeout,
+	    .stall_timeout_ms = s->stall_timeout,
+	    .min_rate = s->min_rate,
+	    .drain_max = s->drain_max,
+	    .connections = connections,
+	};
+}
+
+static enum err
+add_listener(struct server_loop *sl, int fd, struct conn_group *group,
+    struct tls_context *tls, bool local_only, struct errinfo *why)
+{
+	struct listener_config config = {
+	    .fd = fd,
+	    .group = group,
+	    .tls = tls,
+	    .local_only = local_only,
+	    .connections_max = (unsigned)sl->server->settings->connections,
+	};
+	enum err e = listener_new(&config, &sl->listeners[sl->n_listeners], why);
+
+	sl->n_listeners += e == ERR_OK;
+	return e;
+}
+
+static enum err
+add_listeners(struct server_loop *sl, unsigned index, struct errinfo *why)
+{
+	struct server *s = sl->server;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < s->settings->listen_tls.n && e == ERR_OK; i++)
+		e = add_listener(sl, s->tls_fds[i * s->n_loops + index],
+		    &sl->public_group, s->tls, false, why);
+	for (size_t i = 0; i < s->settings->listen_plain.n && e == ERR_OK; i++)
+		e = add_listener(sl, s->plain_fds[i * s->n_loops + index],
+		    &sl->public_group, NULL, false, why);
+	if (e == ERR_OK && index == 0 && s->admin_fd >= 0)
+		e = add_listener(sl, s->admin_fd, &sl->admin_group, NULL, true, why);
+	return e;
+}
+
+static void *
+run_loop(void *arg)
+{
+	loop_run(((struct server_loop *)arg)->loop);
+	return NULL;
+}
+
+static enum err
+start_loop(struct server *s, unsigned index, struct errinfo *why)
+{
+	struct server_loop *sl = &s->loop[index];
+	char name[16];
+	enum err e;
+	int failed;
+
+	(void)snprintf(name, sizeof name, "loop-%u", index);
+	sl->server = s;
+	e = loop_new(name, &sl->loop, why);
+	if (e != ERR_OK)
+		return e;
+	sl->requests = (struct request_loop){
+	    .env = {.settings = s->settings,
+		.space = &s->space,
+		.loop = sl->loop,
+		.store = s->store,
+		.mirror = s->mirror,
+		.pool = s->pool,
+		.workers = s->workers},
+	    .trust = s->trust,
+	    .index = index,
+	};
+	e = store_reader_new(s->store, &sl->requests.env.reader, why);
+	if (e != ERR_OK)
+		return e;
+	sl->public_group = group_of(sl, &request_public_handler, &s->connections);
+	sl->admin_group = group_of(sl, &request_admin_handler, &s->admin_connections);
+	e = add_listeners(sl, index, why);
+	if (e != ERR_OK)
+		return e;
+	failed = pthread_create(&sl->thread, NULL, run_loop, sl);
+	if (failed != 0)
+		return errinfo_sys(why, ERR_INTERNAL, failed, "cannot start a thread");
+	sl->running = true;
+	return ERR_OK;
+}
+
+enum err
+server_start(struct server *s, struct errinfo *why)
+{
+	const struct settings *settings = s->settings;
+	enum err e = pool_new(settings->buffer_memory, &s->pool, why);
+
+	if (e == ERR_OK)
+		e = worker_pool_new((unsigned)settings->workers, &s->workers, why);
+	if (e == ERR_OK)
+		e = open_store(s, why);
+	if (e == ERR_OK)
+		e = start_background(s, why);
+	if (e != ERR_OK)
+		return e;
+	wait_for_locations(s);
+	for (unsigned i = 0; i < s->n_loops && e == ERR_OK; i++)
+		e = start_loop(s, i, why);
+	return e;
+}
+
+/* Have every loop do something, and wait until all have. */
+static void
+on_all_loops(struct server *s, void (*run)(struct loop_job *job))
+{
+	unsigned running = 0;
+
+	s->acknowledged = 0;
+	for (unsigned i = 0; i < s->n_loops; i++) {
+		struct server_loop *sl = &s->loop[i];
+
+		if (!sl->running)
+			continue;
+		running++;
+		sl->job.run = run;
+		loop_post(sl->loop, &sl->job);
+	}
+	while (s->acknowledged < running)
+		(void)usleep(1000);
+}
+
+static void
+take_new_trust(struct loop_job *job)
+{
+	struct server_loop *sl = container_of(job, struct server_loop, job);
+	struct server *s = sl->server;
+
+	sl->requests.trust = s->trust;
+	for (size_t i = 0; i < sl->n_listeners; i++)
+		if (s->tls != NULL)
+			listener_set_tls(sl->listeners[i], s->tls);
+	s->acknowledged++;
+}
+
+enum err
+server_reload(struct server *s, struct errinfo *why)
+{
+	struct tls_context *tls, *old_tls = s->tls;
+	struct x509_trust *trust, *old_trust = s->trust;
+	enum err e = load_tls(s->settings, &tls, &trust, why);
+
+	log_reopen();
+	if (e != ERR_OK)
+		return e;
+	s->tls = tls;
+	s->trust = trust;
+	on_all_loops(s, take_new_trust);
+	tls_context_unref(old_tls);
+	x509_trust_free(old_trust);
+	return ERR_OK;
+}
+
+void
+server_tend(struct server *s)
+{
+	store_tend(s->store);
+}
+
+int
+server_keeper(const struct server *s)
+{
+	return s->keeper;
+}
+
+/* The end */
+
+static void
+stop_accepting(struct loop_job *job)
+{
+	struct server_loop *sl = container_of(job, struct server_loop, job);
+
+	while (sl->n_listeners > 0)
+		listener_free(sl->listeners[--sl->n_listeners]);
+	conn_group_stop(&sl->public_group);
+	conn_group_stop(&sl->admin_group);
+	sl->server->acknowledged++;
+}
+
+static void
+abort_connections(struct loop_job *job)
+{
+	struct server_loop *sl = container_of(job, struct server_loop, job);
+
+	conn_group_abort(&sl->public_group);
+	conn_group_abort(&sl->admin_group);
+	sl->server->acknowledged++;
+}
+
+/* Nobody is connected, and no upload or read is left that settles. */
+static bool
+is_idle(struct server *s)
+{
+	return s->connections == 0 && s->admin_connections == 0 &&
+	       pool_stats(s->pool).transfers == 0;
+}
+
+static bool
+wait_until_idle(struct server *s, uint64_t ms)
+{
+	uint64_t until = clock_mono_ms() + ms;
+
+	while (!is_idle(s) && clock_mono_ms() < until)
+		(void)usleep(POLL_MS * 1000);
+	return is_idle(s);
+}
+
+static void
+look_if_quiet(struct loop_job *job)
+{
+	struct server *s = container_of(job, struct server, background_job);
+
+	mirror_stop(s->mirror);
+	s->quiet = mirror_quiet(s->mirror);
+	s->acknowledged = 1;
+}
+
+static bool
+quiet_background(struct server *s)
+{
+	uint64_t until = clock_mono_ms() + ABORT_MS;
+
+	do {
+		s->acknowledged = 0;
+		s->background_job.run = look_if_quiet;
+		loop_post(s->background, &s->background_job);
+		while (s->acknowledged == 0)
+			(void)usleep(1000);
+		if (s->quiet)
+			return true;
+		(void)usleep(POLL_MS * 1000);
+	} while (clock_mono_ms() < until);
+	return false;
+}
+
+static void
+end_loops(struct server *s)
+{
+	for (unsigned i = 0; i < s->n_loops; i++) {
+		struct server_loop *sl = &s->loop[i];
+
+		if (sl->running) {
+			loop_stop(sl->loop);
+			(void)pthread_join(sl->thread, NULL);
+		}
+		while (sl->n_listeners > 0)
+			listener_free(sl->listeners[--sl->n_listeners]);
+		request_loop_release(&sl->requests);
+		store_reader_free(sl->requests.env.reader);
+		loop_free(sl->loop);
+	}
+}
+
+static bool
+end_background(struct server *s)
+{
+	bool clean = true;
+
+	if (s->background_running) {
+		clean = quiet_background(s);
+		loop_stop(s->background);
+		(void)pthread_join(s->background_thread, NULL);
+	}
+	if (s->mirror != NULL)
+		clean = mirror_free(s->mirror, clean ? ABORT_MS : 0) && clean;
+	return clean;
+}
+
+bool
+server_stop(struct server *s)
+{
+	bool clean = true;
+
+	s->space.is_stopping = true;
+	keeper_stop(s->keeper); /* it holds the doors open */
+	on_all_loops(s, stop_accepting);
+	close_doors(s);
+	if (s->pool != NULL && !wait_until_idle(s, s->settings->stop_grace)) {
+		log_warning("%u connections are cut off", s->connections);
+		on_all_loops(s, abort_connections);
+		clean = wait_until_idle(s, ABORT_MS);
+	}
+	if (!clean) {
+		log_warning("something hangs: ending without cleaning up");
+		return false;
+	}
+	end_loops(s);
+	if (!end_background(s))
+		return false;
+	store_close(s->store);
+	worker_pool_free(s->workers);
+	loop_free(s->background);
+	pool_free(s->pool);
+	arena_release(&s->space_arena);
+	tls_context_unref(s->tls);
+	x509_trust_free(s->trust);
+	if (s->settings->admin_socket[0] != '\0')
+		(void)unlink(s->settings->admin_socket);
+	free(s->tls_fds);
+	free(s->plain_fds);
+	free(s);
+	return true;
+}
