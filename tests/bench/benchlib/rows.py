@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the benchmark table: what each measures and against what.
+
+A row is a function of one Bench (see main.py). `bench.server` is None when only floors
+and peers are wanted; then `ours` is None and the line has no value of ours.
+"""
+
+import os
+import re
+import statistics
+
+from .errors import BenchError
+from .measure import race, report
+from .testbed import MemoryWatch, drop_cache, fill_cache, move, node_document
+from .webserver import write_file
+
+ROWS = {}
+
+MANY_CONNECTIONS = 32
+SMALL_CONNECTIONS = 16
+SMALL_SIZE = 4096
+SMALL_WAYS = {"parallel": [], "steps": ["-w", "steps"], "steps, direct": ["-w", "steps", "-o"],
+              "uring": ["-w", "uring"]}
+MOVES_A_ROUND = 20
+CUTOUT_REPEAT = 10
+UPLOADS = 64
+
+
+class Row:
+    def __init__(self, function, disk_gib, needs_server, about):
+        self.run = function
+        self.disk_gib = disk_gib  # free space it wants
+        self.needs_server = needs_server  # nothing to measure without
+        self.about = about
+
+
+def row(name, disk_gib=1, needs_server=False):
+    def register(function):
+        about = function.__doc__.strip().splitlines()[0].rstrip(".")
+        ROWS[name] = Row(function, disk_gib, needs_server, about)
+        return function
+    return register
+
+
+def megabytes_a_second(result):
+    return result["bytes"] / statistics.median(result["seconds"]) / 1e6
+
+
+# Large files
+
+
+def put_once(bench, base, credentials):
+    """MB/s of one large upload of a new file, which is deleted again."""
+    path = f"/alice/{bench.fresh('big')}"
+    result = bench.tools.run("bench-put", "-s", bench.large, "-k", *credentials,
+                             f"{base}/files{path}")
+    bench.server.must(200, "DELETE", f"/nodes{path}")
+    return megabytes_a_second(result)
+
+
+def put_large_floor(bench):
+    directories = bench.four_directories()
+    return lambda: bench.tools.run("floor-put-large", "-s", bench.large, *directories)["value"]
+
+
+@row("put-large", disk_gib=32)
+def put_large(bench):
+    """one durable upload, plain, against TCP + MD5 + four direct writes + fsync"""
+    server = bench.server
+    ours = server and (lambda: put_once(bench, server.plain, server.as_alice))
+    values, floors = race(bench.rounds, ours, {"floor": put_large_floor(bench)})
+    report("put-large", "MB/s", values, floors)
+
+
+@row("put-large-tls", disk_gib=32, needs_server=True)
+def put_large_tls(bench):
+    """the same with TLS and a client certificate, against the same (plain) floor"""
+    server = bench.server
+    values, floors = race(bench.rounds,
+                          lambda: put_once(bench, server.tls, server.with_certificate),
+                          {"floor": put_large_floor(bench)})
+    report("put-large-tls", "MB/s", values, floors)
+
+
+def public_large_file(bench):
+    """The same bytes in nginx's root and as a public file; (nginx path, URL of ours)."""
+    if "large" not in bench.prepared:
+        local = bench.nginx.add("large", bench.large)
+        url = None
+        if bench.server:
+            path = "/public/large"
+            bench.server.create("DataNode", path, ispublic="true")
+            bench.tools.run("bench-put", "-b", local, *bench.server.as_alice,
+                            f"{bench.server.plain}/files{path}")
+            url = bench.server.byte_url(path, alice=False)
+        bench.prepared["large"] = (local, url)
+    return bench.prepared["large"]
+
+
+def get_once(bench, url):
+    result = bench.tools.run("bench-put", url)
+    if result["bytes"] != bench.large:
+        raise BenchError(f"{url}: {result['bytes']} bytes instead of {bench.large}")
+    return megabytes_a_second(result)
+
+
+@row("get-large-cached", disk_gib=6)
+def get_large_cached(bench):
+    """one download from the page cache, plain, against nginx with sendfile"""
+    local, url = public_large_file(bench)
+    fill_cache(local)
+    if url:
+        bench.server.fill_caches(bench.large)
+    values, peers = race(bench.rounds, url and (lambda: get_once(bench, url)),
+                         {"nginx": lambda: get_once(bench, bench.nginx.url + "/large")})
+    report("get-large-cached", "MB/s", values, peers)
+
+
+@row("get-large-uncached", disk_gib=6)
+def get_large_uncached(bench):
+    """one download from the disk, plain, against nginx with sendfile"""
+    local, url = public_large_file(bench)
+
+    def ours():
+        bench.server.drop_caches(bench.large)
+        return get_once(bench, url)
+
+    def peer():
+        drop_cache(local)
+        return get_once(bench, bench.nginx.url + "/large")
+
+    values, peers = race(bench.rounds, url and ours, {"nginx": peer})
+    report("get-large-uncached", "MB/s", values, peers)
+
+
+# Small files and nodes
+
+
+def load(bench, *arguments, **limits):
+    """bench-load for the usual time; its rate. Whatever answer is not expected raises."""
+    return bench.tools.run("bench-load", "-d", bench.seconds, *arguments, **limits)["rate"]
+
+
+@row("put-small", disk_gib=4)
+def put_small(bench):
+    """4 KiB files, 16 connections, durable, against tmp + fsync + rename + fsync in four places"""
+    server = bench.server
+
+    def ours():
+        name = bench.fresh("small")
+        server.create("ContainerNode", f"/alice/{name}")
+        return load(bench, "-m", "PUT", "-c", SMALL_CONNECTIONS, "-s", SMALL_SIZE, "-e", 201,
+                    "-b", bench.text("small", "file {n}\n"), *server.as_alice,
+                    f"{server.plain}/files/alice/{name}/s-{{n}}.dat")
+
+    def floor(way):
+        return lambda: bench.tools.run(
+            "floor-put-small", *way, "-c", SMALL_CONNECTIONS, "-s", SMALL_SIZE,
+            "-d", bench.seconds, *bench.four_directories())["value"]
+
+    floors = {name: floor(way) for name, way in SMALL_WAYS.items()}
+    values, floors = race(bench.rounds, server and ours, floors)
+    report("put-small", "files/s", values, floors)
+
+
+def fill_container(bench, path, kind, *how_long):
+    """Nodes n-0, n-1, ... made through the server; bench-load's result."""
+    document = bench.text(bench.fresh("node"), node_document(kind, bench.server.uri(path + "/n-{n}")))
+    return bench.tools.run("bench-load", "-m", "PUT", "-c", MANY_CONNECTIONS, "-e", 201,
+                           "-H", "Content-Type: text/xml", "-b", document, *how_long,
+                           *bench.server.as_alice, f"{bench.server.plain}/nodes{path}/n-{{n}}")
+
+
+@row("create-node")
+def create_node(bench):
+    """container nodes, 32 connections, durable, against LMDB with group commit"""
+    def ours():
+        path = f"/alice/{bench.fresh('nodes')}"
+        bench.server.create("ContainerNode", path)
+        return fill_container(bench, path, "ContainerNode", "-d", bench.seconds)["rate"]
+
+    def floor():
+        return bench.tools.run("floor-create-node", "-c", MANY_CONNECTIONS, "-d", bench.seconds,
+                               bench.directory("lmdb"))["value"]
+
+    values, floors = race(bench.rounds, bench.server and ours, {"floor": floor})
+    report("create-node", "nodes/s", values, floors)
+
+
+NODE_SIZE_WITHOUT_SERVER = 1400  # of nginx's file when there is no answer to take it from
+
+
+def public_node(bench):
+    """A public node and nginx's file of the same size; the path of both below their base."""
+    if "node" not in bench.prepared:
+        size = NODE_SIZE_WITHOUT_SERVER
+        if bench.server:
+            bench.server.create("DataNode", "/public/one", ispublic="true")
+            _, body = bench.server.must(200, "GET", "/nodes/public/one?limit=0", alice=False)
+            size = len(body)
+        bench.nginx.add("node", size)
+        bench.prepared["node"] = size
+    return bench.prepared["node"]
+
+
+def race_node(bench, name, base, credentials, peer_base, peer_credentials):
+    size = public_node(bench)
+    ours = base and (lambda: load(bench, "-c", MANY_CONNECTIONS, *credentials,
+                                  f"{base}/nodes/public/one?limit=0"))
+    values, peers = race(bench.rounds, ours, {"nginx": lambda: load(
+        bench, "-c", MANY_CONNECTIONS, *peer_credentials, f"{peer_base}/node")})
+    report(name, "requests/s", values, peers, bytes=size)
+
+
+@row("get-node")
+def get_node(bench):
+    """a public node, 32 connections, plain, against nginx with a file of that size"""
+    race_node(bench, "get-node", bench.server and bench.server.plain, [], bench.nginx.url, [])
+
+
+@row("get-node-tls")
+def get_node_tls(bench):
+    """the same with TLS and a client certificate on both sides"""
+    server = bench.server
+    race_node(bench, "get-node-tls", server and server.tls, server.with_certificate if server else [],
+              bench.nginx.tls_url, ["-E", bench.nginx.certificate])
+
+
+# A large container
+
+
+def many_nodes(bench):
+    """A container with bench.many nodes, its listing checked once; (path, listing's length)."""
+    if "many" not in bench.prepared:
+        path = "/alice/many"
+        bench.server.create("ContainerNode", path)
+        fill_container(bench, path, "DataNode", "-n", bench.many)
+        _, body = bench.server.must(200, "GET", f"/nodes{path}")
+        found = len(re.findall(rb"<(?:\w+:)?node[\s>]", body)) - 1
+        if found != bench.many:
+            raise BenchError(f"the listing has {found} nodes instead of {bench.many}")
+        bench.prepared["many"] = (path, len(body))
+    return bench.prepared["many"]
+
+
+@row("list")
+def list_container(bench):
+    """a container of 100,000 children, against a scan of as many LMDB records"""
+    first_byte, first_byte_one, growth, idle = [], [], [], []
+    server = bench.server
+
+    def listing(path):
+        return bench.tools.run("bench-put", *server.as_alice, f"{server.plain}/nodes{path}")
+
+    def ours():
+        path, length = many_nodes(bench)
+        with MemoryWatch(server) as memory:
+            result = listing(path)
+        if result["bytes"] != length:
+            raise BenchError(f"a listing of {result['bytes']} bytes instead of {length}")
+        growth.append((memory.peak_kib - memory.before_kib) / 1024)
+        idle.append(memory.before_kib / 1024)
+        first_byte.append(result["first_byte"][0] * 1e3)
+        first_byte_one.append(listing("/alice/few")["first_byte"][0] * 1e3)
+        return bench.many / result["seconds"][0]
+
+    def floor():
+        return bench.tools.run("floor-list", "-n", bench.many, bench.directory("lmdb"))["value"]
+
+    if server:
+        many_nodes(bench)
+        server.create("ContainerNode", "/alice/few")
+        server.create("DataNode", "/alice/few/one")
+    values, floors = race(bench.rounds, server and ours, {"floor": floor})
+    report("list", "nodes/s", values, floors)
+    if server:
+        report("list-first-byte", "ms", first_byte, {"listing of one node": first_byte_one},
+               better="less")
+        report("list-memory", "MiB", growth, {"idle server": idle}, better="less")
+
+
+@row("move", needs_server=True)
+def move_container(bench):
+    """a container with 100,000 nodes moved by a job, against a single node"""
+    server = bench.server
+    path, _ = many_nodes(bench)
+    home = f"/alice/{bench.fresh('moved')}"
+    single = f"/alice/{bench.fresh('single')}"
+    server.create("ContainerNode", home)
+    server.create("DataNode", single)
+
+    def there_and_back(source):
+        """Milliseconds of a move, the median; it ends where it began."""
+        inside = f"{home}/{os.path.basename(source)}"
+        times = []
+        for _ in range(MOVES_A_ROUND // 2):
+            times.append(move(server, source, inside))
+            times.append(move(server, inside, source))
+        return statistics.median(times) * 1e3
+
+    values, peers = race(bench.rounds, lambda: there_and_back(path),
+                         {"single node": lambda: there_and_back(single)})
+    report("move", "ms", values, peers, better="less")
+
+
+# Cutouts
+
+FITS_BLOCK = 2880
+PIXEL = 4
+
+
+class Image:
+    """A square image of 32-bit floats as a FITS file, and a square in the middle of it."""
+
+    def __init__(self, side, cut):
+        self.side, self.cut = side, cut
+        self.first = (side - cut) // 2  # from 0
+        cards = ["SIMPLE  =                    T", f"BITPIX  = {-32:20d}", f"NAXIS   = {2:20d}",
+                 f"NAXIS1  = {side:20d}", f"NAXIS2  = {side:20d}", "END"]
+        self.head = "".join(f"{card:80s}" for card in cards).ljust(FITS_BLOCK).encode("ascii")
+        data = side * side * PIXEL
+        self.size = len(self.head) + -(-data // FITS_BLOCK) * FITS_BLOCK
+
+    @property
+    def section(self):
+        last = self.first + self.cut
+        return f"%5B0%5D%5B{self.first + 1}:{last},{self.first + 1}:{last}%5D"
+
+    @property
+    def floor_options(self):
+        return ["-o", len(self.head), "-l", self.side * PIXEL, "-x", self.first * PIXEL,
+                "-w", self.cut * PIXEL, "-y", self.first, "-n", self.cut]
+
+    def rows(self, path):
+        """The square's bytes as they lie in the file, row after row."""
+        with open(path, "rb") as f:
+            for y in range(self.first, self.first + self.cut):
+                f.seek(len(self.head) + (y * self.side + self.first) * PIXEL)
+                yield f.read(self.cut * PIXEL)
+
+    def check(self, path, cutout):
+        """The answer must be a FITS file whose pixels are exactly those of the square."""
+        data = self.cut * self.cut * PIXEL
+        begin = len(cutout) - -(-data // FITS_BLOCK) * FITS_BLOCK
+        if begin < FITS_BLOCK or begin % FITS_BLOCK != 0 or not cutout.startswith(b"SIMPLE"):
+            raise BenchError(f"the cutout is no FITS file ({len(cutout)} bytes)")
+        if cutout[begin:begin + data] != b"".join(self.rows(path)):
+            raise BenchError("the cutout has the wrong pixels")
+
+
+def image_file(bench):
+    """The image, its path, and the URL of its cutout."""
+    if "image" not in bench.prepared:
+        image = Image(bench.image_side, bench.cutout_side)
+        local = os.path.join(bench.directory("image"), "image.fits")
+        write_file(local, image.size, image.head)
+        url = None
+        if bench.server:
+            path = "/alice/image.fits"
+            bench.tools.run("bench-put", "-b", local, *bench.server.as_alice,
+                            f"{bench.server.plain}/files{path}")
+            url = bench.server.byte_url(path)
+            url += ("&" if "?" in url else "?") + "SUB=" + image.section
+            image.check(local, bench.server.must(200, "GET", url, alice=False)[1])
+        bench.prepared["image"] = (image, local, url)
+    return bench.prepared["image"]
+
+
+def race_cutout(bench, name, cold):
+    image, local, url = image_file(bench)
+    repeat = 1 if cold else CUTOUT_REPEAT
+    if url and not cold:
+        bench.server.fill_caches(image.size)
+
+    def ours():
+        if cold:
+            bench.server.drop_caches(image.size)
+        result = bench.tools.run("bench-put", "-r", repeat, url)
+        return statistics.median(result["seconds"]) * 1e3
+
+    def floor():
+        return bench.tools.run("floor-cutout", *(["-c"] if cold else []), "-r", repeat,
+                               *image.floor_options, local)["value"]
+
+    values, floors = race(bench.rounds, url and ours, {"floor": floor})
+    report(name, "ms", values, floors, better="less")
+
+
+@row("cutout-warm", disk_gib=6)
+def cutout_warm(bench):
+    """2000 x 2000 pixels out of a 1 GiB image in the page cache, against pread of those rows"""
+    race_cutout(bench, "cutout-warm", cold=False)
+
+
+@row("cutout-cold", disk_gib=6)
+def cutout_cold(bench):
+    """the same from the disk"""
+    race_cutout(bench, "cutout-cold", cold=True)
+
+
+# Memory
+
+
+@row("memory", disk_gib=30, needs_server=True)
+def memory_of_uploads(bench):
+    """peak memory of the server during 64 parallel uploads of 100 MB, against the idle server"""
+    server = bench.server
+    path = f"/alice/{bench.fresh('uploads')}"
+    server.create("ContainerNode", path)
+    with MemoryWatch(server) as memory:
+        bench.tools.run("bench-load", "-m", "PUT", "-c", UPLOADS, "-n", UPLOADS,
+                        "-s", bench.upload, "-e", 201, "-t", 120, *server.as_alice,
+                        f"{server.plain}/files{path}/u-{{n}}", limit_s=900)
+    for number in range(UPLOADS):
+        server.must(200, "DELETE", f"/nodes{path}/u-{number}")
+    report("memory", "MiB", [memory.peak_kib / 1024], {"idle server": [memory.before_kib / 1024]},
+           better="less")
