@@ -27,6 +27,7 @@ struct request {
 	struct arena arena;
 	struct caller caller;
 	struct op_call call;
+	struct authenticate authenticate;
 	char id[ID_SIZE];
 	uint64_t started_us;
 
@@ -140,13 +141,29 @@ route_it(struct request *r)
 	return e == ERR_OK ? STEP_NEXT : fail(r, e);
 }
 
+static void
+authenticated(struct authenticate *a, enum err err)
+{
+	struct request *r = container_of(a, struct request, authenticate);
+
+	r->err = err;
+	resume(r, err == ERR_OK ? STEP_NEXT : STEP_FAIL);
+}
+
 static enum step
 authenticate(struct request *r)
 {
-	enum err e =
-	    authenticate_caller(r->conn, r->loop->trust, r->door, &r->caller, &r->call);
-
-	return e == ERR_OK ? STEP_NEXT : fail(r, e);
+	r->authenticate = (struct authenticate){
+	    .conn = r->conn,
+	    .trust = r->loop->trust,
+	    .passwords = r->loop->passwords,
+	    .door = r->door,
+	    .caller = &r->caller,
+	    .call = &r->call,
+	    .done = authenticated,
+	};
+	authenticate_caller(&r->authenticate);
+	return STEP_WAIT;
 }
 
 static enum step

@@ -22,6 +22,7 @@ enum {
 	SETTLE_MS = 5000, /* for the first probes, at start */
 	POLL_MS = 10,
 	ABORT_MS = 3000, /* for what is cut off at the end */
+	WRONG_PASSWORD_MS = 1000, /* before it is called wrong */
 };
 
 /* A loop that serves requests. */
@@ -398,6 +399,10 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 	e = store_reader_new(s->store, &sl->requests.env.reader, why);
 	if (e != ERR_OK)
 		return e;
+	e = passwords_new(sl->loop, s->workers, s->settings->password_memory,
+	    WRONG_PASSWORD_MS, &sl->requests.passwords, why);
+	if (e != ERR_OK)
+		return e;
 	sl->public_group = group_of(sl, &request_public_handler, &s->connections);
 	sl->admin_group = group_of(sl, &request_admin_handler, &s->admin_connections);
 	e = add_listeners(sl, index, why);
@@ -576,6 +581,7 @@ end_loops(struct server *s)
 		while (sl->n_listeners > 0)
 			listener_free(sl->listeners[--sl->n_listeners]);
 		request_loop_release(&sl->requests);
+		passwords_free(sl->requests.passwords);
 		store_reader_free(sl->requests.env.reader);
 		loop_free(sl->loop);
 	}
