@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "service/core/check.h"
+#include "service/core/kill_point.h"
 
 struct location_file {
 	uint64_t id;
@@ -82,8 +83,10 @@ dir_synced(struct dir_waiter *w, int result)
 {
 	struct run *run = container_of(w, struct run, waiter);
 
-	if (result == 0)
+	if (result == 0) {
+		kill_point("s5");
 		free_file(run);
+	}
 	end(run, result, "fsync of the directory");
 }
 
@@ -117,6 +120,7 @@ renamed(struct io_op *op)
 		end(run, (int)op->result, "rename");
 		return;
 	}
+	kill_point("s4");
 	file->renamed = true;
 	run->waiter.synced = dir_synced;
 	location_sync_dir(run->d, run->leaf, &run->waiter);
@@ -144,6 +148,7 @@ file_synced(struct io_op *op)
 		end(run, (int)op->result, "fsync");
 		return;
 	}
+	kill_point("s3");
 	location_blob_path(file->id, run->put->md5, file->path);
 	leaf_path(file->id, run->leaf);
 	rename_file(run);
@@ -167,10 +172,12 @@ written(struct io_op *op)
 
 	if (op->result >= 0 && (size_t)op->result != run->put->n)
 		op->result = -EIO;
-	if (op->result < 0)
+	if (op->result < 0) {
 		end(run, (int)op->result, "write");
-	else
-		finish(run);
+		return;
+	}
+	kill_point("s2");
+	finish(run);
 }
 
 static void
@@ -210,6 +217,7 @@ opened(struct io_op *op)
 		end(run, (int)op->result, "create");
 		return;
 	}
+	kill_point("s1");
 	file->fd = (int)op->result;
 	write_piece(run);
 }
