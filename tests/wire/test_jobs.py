@@ -247,6 +247,8 @@ class Jobs(unittest.TestCase):
         url = self.make()
         self.assertEqual(self.post(url + "/executionduration", EXECUTIONDURATION="60").status, 303)
         self.assertEqual(self.get(url + "/executionduration").body, b"60")
+        self.assertEqual(self.post(url + "/executionduration", EXECUTIONDURATION="99").status, 303)
+        self.assertEqual(self.get(url + "/executionduration").body, b"60")  # only shorter
         self.assertEqual(self.post(url + "/executionduration", EXECUTIONDURATION="long").status, 400)
 
     def test_parameters_are_added_while_pending(self):
@@ -259,6 +261,15 @@ class Jobs(unittest.TestCase):
         self.post(url + "/phase", PHASE="RUN")
         self.assertEqual(self.get(url + "/error").body, b"NodeNotFound")
         self.assertEqual(self.post(url + "/parameters", c="3").status, 403)
+
+    def test_parameters_have_a_bound(self):
+        made = self.bed.ask("POST", "/async-delete", "alice", "a=1", FORM)
+        for status in [303, 413]:
+            self.assertEqual(self.post(made.headers["Location"], b="x" * 40_000).status, status)
+
+    def test_the_head_of_a_job(self):
+        answer = self.bed.ask("HEAD", self.make(), "alice")
+        self.assertEqual((answer.status, answer.body), (200, b""))
 
     def test_the_rest_is_not_modifiable(self):
         url = self.make()
