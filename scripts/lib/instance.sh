@@ -145,6 +145,7 @@ instance_env() {
 		printf 'QUARTET_LOG=%q\n' "$dir/quartetd.log"
 		printf 'QUARTET_TOOL=%q\n' "$(readlink -f "$tool")"
 	} >"$dir/env.new"
+	chmod go= "$dir/env.new" # the passwords
 	mv "$dir/env.new" "$dir/env" # its presence says that the instance is complete
 }
 
