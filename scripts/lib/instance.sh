@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # Making, starting and stopping an instance that lives below one directory. Sourced by
 # testbed and serve (bash, set -euo pipefail); they set
 #
