@@ -359,7 +359,7 @@ stop_group(void)
 	conn_group_stop(&rig.group);
 }
 
-static void
+static inline void
 abort_group(void)
 {
 	conn_group_abort(&rig.group);
@@ -440,7 +440,7 @@ let_in(void)
 	CHECK(conn_new(&rig.group, served_fd, NULL, "peer"));
 }
 
-static void
+static inline void
 connect_client(void)
 {
 	struct timeval patience = {.tv_sec = PATIENCE_S};
@@ -553,7 +553,7 @@ expect_answer(int status, const char *body)
 }
 
 /* The server closes in order: an end, not a reset. */
-static void
+static inline void
 expect_end(void)
 {
 	while (hear_some())
