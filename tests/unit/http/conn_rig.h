@@ -9,6 +9,7 @@
  *   /refuse     403, the body not touched
  *   /hold       an answer when rig_release is called
  *   /empty      204
+ *   /large      200 and a text of 4 MiB
  *   /feed?S     an answer of unknown length, by the script S
  *   /sized?S    the same, its length known
  *   /longer?S   the same, the source ending one byte short of it
@@ -170,6 +171,8 @@ answer_feed(struct conn *c, struct bytes script, bool sized, uint64_t more)
 
 /* The handler */
 
+static char large_text[4 << 20];
+
 static void
 answer(struct conn *c, int status, struct bytes text)
 {
@@ -285,6 +288,8 @@ on_request(void *arg, struct conn *c, enum err err, const struct errinfo *why)
 		rig.held = c;
 	else if (bytes_is(head->path, "/empty"))
 		answer(c, 204, BYTES(""));
+	else if (bytes_is(head->path, "/large"))
+		answer(c, 200, (struct bytes){large_text, sizeof large_text});
 	else if (bytes_is(head->path, "/feed"))
 		answer_feed(c, head->query, false, 0);
 	else if (bytes_is(head->path, "/sized"))
