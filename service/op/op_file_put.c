@@ -12,6 +12,7 @@
  */
 #include "service/core/check.h"
 #include "service/core/encode.h"
+#include "service/core/kill_point.h"
 #include "service/op/file.h"
 #include "service/op/ops.h"
 #include "service/op/owner.h"
@@ -193,6 +194,7 @@ committed(struct change *change)
 	enum err e = change->err;
 
 	if (e == ERR_OK) {
+		kill_point("s7");
 		reply(s);
 		return;
 	}
