@@ -139,6 +139,13 @@ class Put(FileTest):
         self.assertEqual(self.bed.put(path, b"", headers={"Digest": md5(b"")}).status, 201)
         self.empty(path)
 
+    def test_an_empty_body_is_checked_as_well(self):
+        path = self.path(b"old")
+        wrong = base64.b64encode(hashlib.sha256(b"x").digest()).decode()
+        for digest in (md5(b"x"), "sha-256=" + wrong):
+            self.assertEqual(self.bed.put(path, b"", headers={"Digest": digest}).status, 412)
+        self.assertEqual(self.bed.get(path).body, b"old")
+
     def empty(self, path):
         got = self.bed.get(path)
         self.assertEqual((got.status, got.body, got.headers["Content-Length"]), (200, b"", "0"))
