@@ -302,6 +302,13 @@ class Allocations(AclTest):
         answer = self.bed.put(top + "/a", b"x" * 1001)
         self.assertEqual(answer.status, 413)
         self.assertEqual(self.bed.get(top + "/a").body, b"y" * 1000)
+        # Nobody says beforehand how long a chunked body is.
+        for name in ("/a", "/b"):
+            answer = self.bed.put(top + name, iter([b"x" * 600, b"x" * 600]))
+            self.assertEqual(answer.status, 413)
+            self.assertTrue(answer.text.startswith("QuotaExceeded: "), answer.text)
+        self.assertEqual(self.bed.get(top + "/a").body, b"y" * 1000)
+        self.assertEqual(self.get(top + "/b", "alice").status, 404)
 
 
 class Administrator(AclTest):

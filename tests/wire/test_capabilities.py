@@ -150,7 +150,8 @@ class Availability(unittest.TestCase):
             shutil.rmtree(location)
             wait_until(lambda n=i + 1: len(self.state()[1]) >= n)
             available, notes = self.state()
-            self.assertIn(location, notes[i])
+            self.assertRegex(notes[i], f"^location {i + 1} is [a-z]+$")
+            self.assertNotIn(location, "".join(notes))  # everybody can read this
             # Three of four are enough to write, two are not.
             if i == 0:
                 self.assertEqual(available, "true")
