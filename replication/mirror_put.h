@@ -83,6 +83,7 @@ struct mirror_put {
 	bool digesting; /* the first of them is with a worker */
 	bool digest_failed;
 	struct md5 *md5;
+	struct sha256 *sha256; /* NULL: nobody wants it */
 	struct blob_table *table;
 	struct worker_job digest_job;
 };

@@ -101,6 +101,7 @@ owner_known(struct owner_ask *ask, enum err err)
 		op_fail(s->call, err);
 		return;
 	}
+	op_log_admin(s->call, "sets the owner of", s->target.path);
 	s->update.patch.set_owner = true;
 	s->update.patch.owner = ask->id_out;
 	nodes_update(s->call->env->store, &s->update);
@@ -142,6 +143,8 @@ run(struct op_call *call)
 	s->update.change = (struct change){.loop = call->env->loop, .done = updated};
 	s->update.id = op_leaf(&s->target)->id;
 	s->update.properties_max = call->env->settings->properties_max;
+	if (s->update.patch.set_quota)
+		op_log_admin(call, "sets the quota of", s->target.path);
 	if (owner_changes(call, s, &doc))
 		owner_find(call, &s->owner, owner_known);
 	else
