@@ -517,6 +517,8 @@ class CutoutCases:
             ("m7-pcount-huge.fits", "[1]", "beyond the file's end"),
             ("m7-gcount-huge.fits", "[1]", "overflow"),
             ("m7-gcount-zero.fits", "[1]", "GCOUNT "),
+            ("m9-nul.fits", "[0]", "NAXIS1 "),
+            ("m9-8-bit.fits", "[0]", "NAXIS1 "),
         ):
             with self.subTest(name=name, sub=sub):
                 self.refused("InvalidData", word, name, sub)
