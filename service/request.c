@@ -139,7 +139,8 @@ route_it(struct request *r)
 				   BYTES_ARG(head->method_name)));
 	}
 	if (e != ERR_OK)
-		return fail(r, errinfo_set(&call->why, e, "nothing is at %.*s",
+		return fail(r, errinfo_set(&call->why, e,
+				   "nothing is at %.*s; the space is below /vault/",
 				   BYTES_ARG(head->path)));
 	call->op = r->route->op;
 	call->rest = r->rest;
