@@ -12,7 +12,9 @@
 #include "service/core/log.h"
 #include "service/http/listen.h"
 #include "service/http/tls.h"
+#include "service/job/engine.h"
 #include "service/keeper.h"
+#include "service/op/runners.h"
 #include "service/request.h"
 #include "service/space.h"
 
@@ -55,6 +57,8 @@ struct server {
 	pthread_t background_thread;
 	bool background_running;
 	struct mirror *mirror;
+	struct op_env background_env; /* what jobs run with */
+	struct jobs *jobs;
 	struct loop_job background_job;
 	_Atomic unsigned connections, admin_connections;
 	_Atomic unsigned acknowledged; /* loops that have done the current job */
@@ -273,6 +277,32 @@ open_mirror(struct server *s, struct errinfo *why)
 	return ERR_OK;
 }
 
+/* Jobs run on the background loop, as requests do on theirs. */
+static enum err
+open_jobs(struct server *s, struct errinfo *why)
+{
+	struct jobs_config config = {
+	    .loop = s->background,
+	    .store = s->store,
+	    .settings = s->settings,
+	    .runner = {[JOB_LIST_TRANSFERS] = run_transfer},
+	    .env = &s->background_env,
+	};
+	enum err e;
+
+	s->background_env = (struct op_env){
+	    .settings = s->settings,
+	    .space = &s->space,
+	    .loop = s->background,
+	    .store = s->store,
+	    .mirror = s->mirror,
+	    .pool = s->pool,
+	    .workers = s->workers,
+	};
+	e = store_reader_new(s->store, &s->background_env.reader, why);
+	return e == ERR_OK ? jobs_open(&config, &s->jobs, why) : e;
+}
+
 static void *
 run_background(void *arg)
 {
@@ -288,6 +318,8 @@ start_background(struct server *s, struct errinfo *why)
 
 	if (e == ERR_OK)
 		e = open_mirror(s, why);
+	if (e == ERR_OK)
+		e = open_jobs(s, why);
 	if (e != ERR_OK)
 		return e;
 	failed = pthread_create(&s->background_thread, NULL, run_background, s);
@@ -391,7 +423,8 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 		.store = s->store,
 		.mirror = s->mirror,
 		.pool = s->pool,
-		.workers = s->workers},
+		.workers = s->workers,
+		.jobs = s->jobs},
 	    .trust = s->trust,
 	    .index = index,
 	};
@@ -540,9 +573,30 @@ look_if_quiet(struct loop_job *job)
 {
 	struct server *s = container_of(job, struct server, background_job);
 
+	jobs_stop(s->jobs);
 	mirror_stop(s->mirror);
-	s->quiet = mirror_quiet(s->mirror);
+	s->quiet = jobs_quiet(s->jobs) && mirror_quiet(s->mirror);
 	s->acknowledged = 1;
+}
+
+/* So that nobody waits for a job any more. */
+static void
+stop_jobs(struct loop_job *job)
+{
+	struct server *s = container_of(job, struct server, background_job);
+
+	jobs_stop(s->jobs);
+	s->acknowledged = 1;
+}
+
+static void
+on_background(struct server *s, void (*run)(struct loop_job *job))
+{
+	s->acknowledged = 0;
+	s->background_job.run = run;
+	loop_post(s->background, &s->background_job);
+	while (s->acknowledged == 0)
+		(void)usleep(1000);
 }
 
 static bool
@@ -551,11 +605,7 @@ quiet_background(struct server *s)
 	uint64_t until = clock_mono_ms() + ABORT_MS;
 
 	do {
-		s->acknowledged = 0;
-		s->background_job.run = look_if_quiet;
-		loop_post(s->background, &s->background_job);
-		while (s->acknowledged == 0)
-			(void)usleep(1000);
+		on_background(s, look_if_quiet);
 		if (s->quiet)
 			return true;
 		(void)usleep(POLL_MS * 1000);
@@ -605,6 +655,8 @@ server_stop(struct server *s)
 	keeper_stop(s->keeper); /* it holds the doors open */
 	on_all_loops(s, stop_accepting);
 	close_doors(s);
+	if (s->background_running)
+		on_background(s, stop_jobs);
 	if (s->pool != NULL && !wait_until_idle(s, s->settings->stop_grace)) {
 		log_warning("%u connections are cut off", s->connections);
 		on_all_loops(s, abort_connections);
@@ -617,6 +669,8 @@ server_stop(struct server *s)
 	end_loops(s);
 	if (!end_background(s))
 		return false;
+	jobs_free(s->jobs);
+	store_reader_free(s->background_env.reader);
 	store_close(s->store);
 	worker_pool_free(s->workers);
 	loop_free(s->background);

@@ -42,13 +42,7 @@ check_name(struct op_call *call, struct path path)
 {
 	if (path.n == 0)
 		return op_fail_uri(call, ERR_DUPLICATE_NODE, path);
-	if (bytes_is(path_name(path), ".auto") || bytes_is(path_name(path), ".null"))
-		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "the name %.*s is reserved", BYTES_ARG(path_name(path)));
-	if (path.n == 1 && bytes_starts(path.part[0], BYTES("preauth:")))
-		return errinfo_set(&call->why, ERR_INVALID_URI,
-		    "no name at the top may begin with preauth:");
-	return ERR_OK;
+	return op_check_new_name(call, path);
 }
 
 static void

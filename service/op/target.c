@@ -71,6 +71,20 @@ op_is_allocation_parent(const struct op_call *call, struct path path)
 	return false;
 }
 
+enum err
+op_check_new_name(struct op_call *call, struct path path)
+{
+	struct bytes name = path_name(path);
+
+	if (bytes_is(name, ".auto") || bytes_is(name, ".null"))
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "the name %.*s is reserved", BYTES_ARG(name));
+	if (path.n == 1 && bytes_starts(name, BYTES("preauth:")))
+		return errinfo_set(&call->why, ERR_INVALID_URI,
+		    "no name at the top may begin with preauth:");
+	return ERR_OK;
+}
+
 /* The place of the allocation that holds the last node of the trail, 0 without one. */
 static size_t
 find_allocation(

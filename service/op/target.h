@@ -66,6 +66,9 @@ struct bytes op_uri(struct op_call *call, struct path path);
 /* Fail with the URI of a path as text. */
 enum err op_fail_uri(struct op_call *call, enum err err, struct path path) ERR_CHECKED;
 
+/* May a node be called that there? ERR_INVALID_ARGUMENT: a reserved name (D56). */
+enum err op_check_new_name(struct op_call *call, struct path path) ERR_CHECKED;
+
 /* Is a container with this path's parent an allocation? */
 bool op_is_allocation_parent(const struct op_call *call, struct path path);
 
