@@ -91,6 +91,18 @@ class Bytes(ClientTest):
             if name.startswith("tree/"):
                 self.holds("up/" + name, data)
 
+    def test_20b_all_names_the_clients_allow_make_the_round_trip(self):
+        names = sorted(f"a{mark}b" for mark in "-_=+!,;:@&$.~") + ["plain"]
+        for name in names:
+            self.alice.write("dir/" + name, name.encode())
+        self.alice("vcp", self.alice.path("dir"), self.vos())
+        self.assertEqual(self.alice("vls", self.vos("dir")).splitlines(), names)
+        os.mkdir(self.alice.path("down"))
+        self.alice("vcp", self.vos("dir"), "down")
+        self.assertEqual(sorted(os.listdir(self.alice.path("down/dir"))), names)
+        for name in names:
+            self.assertEqual(self.alice.read("down/dir/" + name), name.encode())
+
     def test_vcat_prints_a_file(self):
         self.put("f", "Sirius\nαΨ\n".encode())
         self.assertEqual(self.alice.cat(self.vos("f")), "Sirius\nαΨ\n")
