@@ -285,7 +285,9 @@ open_jobs(struct server *s, struct errinfo *why)
 	    .loop = s->background,
 	    .store = s->store,
 	    .settings = s->settings,
-	    .runner = {[JOB_LIST_TRANSFERS] = run_transfer},
+	    .runner = {[JOB_LIST_TRANSFERS] = run_transfer,
+		[JOB_LIST_DELETE] = run_delete,
+		[JOB_LIST_SETPROPS] = run_setprops},
 	    .env = &s->background_env,
 	};
 	enum err e;
