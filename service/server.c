@@ -24,6 +24,7 @@ enum {
 	SETTLE_MS = 5000, /* for the first probes, at start */
 	POLL_MS = 10,
 	ABORT_MS = 3000, /* for what is cut off at the end */
+	WRONG_PASSWORD_MS = 1000, /* before it is called wrong */
 };
 
 /* A loop that serves requests. */
@@ -94,17 +95,20 @@ static enum err
 open_doors(struct server *s, struct errinfo *why)
 {
 	const struct settings *settings = s->settings;
-	enum err e;
+	enum err e = ERR_OK;
 
 	if (settings->listen_tls.n > ADDRESSES_MAX ||
 	    settings->listen_plain.n > ADDRESSES_MAX)
 		return errinfo_set(why, ERR_CONFIG, "more than %d addresses to listen on",
 		    ADDRESSES_MAX);
-	e = open_sockets(s, &settings->listen_tls, s->tls_fds, "TLS", why);
+	/* First the one that can be had only once: with the others a server started by
+	 * mistake would take connections away from the one that runs. */
+	if (settings->admin_socket[0] != '\0')
+		e = listen_open_unix(settings->admin_socket, &s->admin_fd, why);
+	if (e == ERR_OK)
+		e = open_sockets(s, &settings->listen_tls, s->tls_fds, "TLS", why);
 	if (e == ERR_OK)
 		e = open_sockets(s, &settings->listen_plain, s->plain_fds, "plain", why);
-	if (e == ERR_OK && settings->admin_socket[0] != '\0')
-		e = listen_open_unix(settings->admin_socket, &s->admin_fd, why);
 	return e;
 }
 
@@ -123,6 +127,8 @@ close_doors(struct server *s)
 {
 	close_all(s->tls_fds, s->settings->listen_tls.n * s->n_loops);
 	close_all(s->plain_fds, s->settings->listen_plain.n * s->n_loops);
+	if (s->admin_fd >= 0) /* ours, so the path is too */
+		(void)unlink(s->settings->admin_socket);
 	close_all(&s->admin_fd, 1);
 }
 
@@ -131,14 +137,17 @@ start_keeper(struct server *s, struct errinfo *why)
 {
 	size_t n_tls = s->settings->listen_tls.n * s->n_loops;
 	size_t n_plain = s->settings->listen_plain.n * s->n_loops;
-	int *fds = calloc(n_tls + n_plain + 1, sizeof *fds);
+	size_t n = n_tls + n_plain;
+	int *fds = calloc(n + 1, sizeof *fds);
 	enum err e;
 
 	if (fds == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for the keeper");
 	(void)memcpy(fds, s->tls_fds, n_tls * sizeof *fds);
 	(void)memcpy(fds + n_tls, s->plain_fds, n_plain * sizeof *fds);
-	e = keeper_start(fds, n_tls + n_plain, &s->keeper, why);
+	if (s->admin_fd >= 0)
+		fds[n++] = s->admin_fd;
+	e = keeper_start(fds, n, &s->keeper, why);
 	free(fds);
 	return e;
 }
@@ -433,6 +442,10 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 	e = store_reader_new(s->store, &sl->requests.env.reader, why);
 	if (e != ERR_OK)
 		return e;
+	e = passwords_new(sl->loop, s->workers, s->settings->password_memory,
+	    WRONG_PASSWORD_MS, &sl->requests.passwords, why);
+	if (e != ERR_OK)
+		return e;
 	sl->public_group = group_of(sl, &request_public_handler, &s->connections);
 	sl->admin_group = group_of(sl, &request_admin_handler, &s->admin_connections);
 	e = add_listeners(sl, index, why);
@@ -628,6 +641,7 @@ end_loops(struct server *s)
 		while (sl->n_listeners > 0)
 			listener_free(sl->listeners[--sl->n_listeners]);
 		request_loop_release(&sl->requests);
+		passwords_free(sl->requests.passwords);
 		store_reader_free(sl->requests.env.reader);
 		loop_free(sl->loop);
 	}
@@ -680,8 +694,6 @@ server_stop(struct server *s)
 	arena_release(&s->space_arena);
 	tls_context_unref(s->tls);
 	x509_trust_free(s->trust);
-	if (s->settings->admin_socket[0] != '\0')
-		(void)unlink(s->settings->admin_socket);
 	free(s->tls_fds);
 	free(s->plain_fds);
 	free(s);

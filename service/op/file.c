@@ -62,6 +62,8 @@ file_target(struct op_call *call, bool may_be_new, struct op_target *out)
 
 	if (!call->preauthorised)
 		e = op_parse_path(call, call->rest, &path);
+	if (e == ERR_OK && may_be_new)
+		e = op_settle_name(call, &path);
 	if (e != ERR_OK)
 		return e;
 	e = op_resolve(
@@ -93,11 +95,8 @@ file_may_write(struct op_call *call, const struct op_target *target)
 		return op_authorize(call, ACL_WRITE, target);
 	}
 	e = op_check_new_name(call, target->path);
-	if (e == ERR_OK) {
-		struct op_target parent = op_parent(target);
-
-		e = op_authorize(call, ACL_CREATE, &parent);
-	}
+	if (e == ERR_OK)
+		e = op_authorize_new(call, target);
 	/* Only createNode says 403 here (architecture D35). */
 	return e == ERR_PARENT_LOCKED ? op_fail_uri(call, ERR_NODE_LOCKED, target->path)
 				      : e;
