@@ -151,7 +151,7 @@ rig_all_online(struct rig *rig)
 static inline bool
 rig_is_quiet(struct rig *rig)
 {
-	return mirror_quiet(rig->mirror) && pool_stats(rig->pool).transfers == 0;
+	return mirror_quiet(rig->mirror);
 }
 
 static inline const char *
