@@ -570,7 +570,8 @@ static bool
 is_idle(struct server *s)
 {
 	return s->connections == 0 && s->admin_connections == 0 &&
-	       pool_stats(s->pool).transfers == 0;
+	       pool_stats(s->pool).transfers == 0 &&
+	       (s->mirror == NULL || mirror_idle(s->mirror));
 }
 
 static bool
