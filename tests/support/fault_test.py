@@ -96,6 +96,12 @@ class FaultBed(Testbed):
         status, text = self.tool("--json", "health")
         return status, json.loads(text)
 
+    def wait_state(self, number, state, limit_s=30):
+        """Until health says so of a location (1 to 4)."""
+        def the_location_is_in_that_state():
+            return self.health()[1]["locations"][number - 1]["state"] == state
+        wait_until(the_location_is_in_that_state, limit_s)
+
     def settle(self, limit_s=30):
         """Wait until the sweep is over and nothing waits for removal; the health then."""
         found = {}
