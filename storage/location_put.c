@@ -5,7 +5,9 @@
  *   begin    open tmp/ID, new
  *   piece    write
  *   finish   fsync file ─► rename to its name (making the leaf directory if it is
- * missing) ─► fsync leaf directory ─► close abandon  unlink whatever name it has ─► close
+ *            missing) ─► fsync leaf directory ─► close
+ *   abandon  unlink whatever name it has ─► close ─► fsync leaf directory, if it had its
+ *            final name: that may be on the disk by now, and nobody looks for it later
  *
  * A short write is a failure: the file is abandoned, never patched.
  */
@@ -65,6 +67,15 @@ free_file(struct run *run)
 	location_close_fd(run->d, run->put->file->fd);
 	free(run->put->file);
 	run->put->file = NULL;
+}
+
+static void
+leaf_path(uint64_t id, char out[LOCATION_PATH_SIZE])
+{
+	char leaf[BLOB_LEAF_SIZE];
+
+	blob_leaf_name(blob_leaf(id), leaf);
+	(void)snprintf(out, LOCATION_PATH_SIZE, "blob/%s", leaf);
 }
 
 static void
@@ -132,7 +143,6 @@ file_synced(struct io_op *op)
 {
 	struct run *run = container_of(op, struct run, op);
 	struct location_file *file = run->put->file;
-	char leaf[BLOB_LEAF_SIZE];
 
 	if (op->result < 0) {
 		end(run, (int)op->result, "fsync");
@@ -140,8 +150,7 @@ file_synced(struct io_op *op)
 	}
 	kill_point("s3");
 	location_blob_path(file->id, run->put->md5, file->path);
-	blob_leaf_name(blob_leaf(file->id), leaf);
-	(void)snprintf(run->leaf, sizeof run->leaf, "blob/%s", leaf);
+	leaf_path(file->id, run->leaf);
 	rename_file(run);
 }
 
@@ -233,13 +242,28 @@ begin(struct run *run)
 }
 
 static void
+removal_synced(struct dir_waiter *w, int result)
+{
+	end(container_of(w, struct run, waiter), result, "fsync of the directory");
+}
+
+static void
 unlinked(struct io_op *op)
 {
 	struct run *run = container_of(op, struct run, op);
-	int result = (int)op->result;
+	struct location_file *file = run->put->file;
+	int result = op->result == -ENOENT ? 0 : (int)op->result;
+	bool sync = result == 0 && file->renamed;
 
+	if (sync)
+		leaf_path(file->id, run->leaf);
 	free_file(run);
-	end(run, result == -ENOENT ? 0 : result, "unlink");
+	if (!sync) {
+		end(run, result, "unlink");
+		return;
+	}
+	run->waiter.synced = removal_synced;
+	location_sync_dir(run->d, run->leaf, &run->waiter);
 }
 
 static void
@@ -251,6 +275,16 @@ abandon(struct run *run)
 			.fd = run->d->root_fd,
 			.path = file->renamed ? file->path : file->tmp,
 			.done = unlinked});
+}
+
+void
+location_put_detached(struct location_dir *d, struct location_put *put)
+{
+	if (!put->abandon)
+		return;
+	location_close_fd(d, put->file->fd);
+	free(put->file);
+	put->file = NULL;
 }
 
 void
