@@ -46,7 +46,7 @@ struct mirror {
 	uint64_t io_deadline_ms, read_deadline_ms;
 	char engine_note[ERRINFO_TEXT_SIZE];
 	/* For metrics and health. */
-	_Atomic uint64_t blobs_lost, quorum_failures, bytes_stored, bytes_read,
+	_Atomic uint64_t reads_lost, quorum_failures, bytes_stored, bytes_read,
 	    bad_blocks;
 };
 
