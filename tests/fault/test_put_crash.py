@@ -10,9 +10,8 @@ import contextlib
 import os
 import subprocess
 import tempfile
-import threading
 
-from fault_test import (Client, ENGINES, FaultBed, QUORUM, has_kill_points, md5)
+from fault_test import Client, FaultBed, QUORUM, has_kill_points, md5
 from quartet_test import main, unittest
 
 OLD, NEW = "old", "new"
@@ -178,24 +177,21 @@ class LateCopy(unittest.TestCase):
 
     def late(self, kill_at):
         with own_file_system() as root, contextlib.ExitStack() as stack:
-            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="quartet-test-"))
-            place = os.path.join(directory, "loc4")
-            os.symlink(os.path.join(root, "loc4"), place)
-            os.mkdir(os.path.join(root, "loc4"))
             bed = FaultBed.start(settings=["gc_delay=50ms", "straggler_wait=100ms",
-                                           "probe_period=10min"], directory=directory)
+                                           "probe_period=10min"])
             stack.callback(bed.close)
             client = Client(bed)
             stack.callback(client.close)
+            bed.down()
+            bed.place(4, root)
             if kill_at:
-                bed.down()
                 bed.up_to_die(kill_at)
+            else:
+                bed.up()
             data = os.urandom(5_000)
-            thaw = threading.Event()
             with frozen(root):
                 self.assertEqual(client.put("/alice/late", data), 201)
                 self.assertEqual(client.get("/alice/late"), (200, data))
-                thaw.set()
             if kill_at:
                 bed.wait_dead()
                 client.close()

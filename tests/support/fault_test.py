@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import time
 import urllib.parse
@@ -95,6 +96,12 @@ class FaultBed(Testbed):
         """(exit status, the document)."""
         status, text = self.tool("--json", "health")
         return status, json.loads(text)
+
+    def place(self, number, root):
+        """Put a location (1 to 4) on another file system; the server must be down."""
+        here = self.locations[number - 1]
+        shutil.move(here, os.path.join(root, "loc"))
+        os.symlink(os.path.join(root, "loc"), here)
 
     def wait_state(self, number, state, limit_s=30):
         """Until health says so of a location (1 to 4)."""
