@@ -47,7 +47,7 @@ struct mirror {
 	char engine_note[ERRINFO_TEXT_SIZE];
 	_Atomic unsigned work; /* uploads and reads, and what they left behind */
 	/* For metrics and health. */
-	_Atomic uint64_t blobs_lost, quorum_failures, bytes_stored, bytes_read,
+	_Atomic uint64_t reads_lost, quorum_failures, bytes_stored, bytes_read,
 	    bad_blocks;
 };
 

@@ -62,8 +62,7 @@ quorum_lost(struct mirror_put *put)
 		const struct copy *c = &put->copy[i];
 
 		failed += c->state == COPY_FAILED || c->state == COPY_ABSENT;
-		full += c->full || (c->state == COPY_ABSENT &&
-				       health_state(put->m->health, i) == STATE_FULL);
+		full += c->full;
 	}
 	put->m->quorum_failures++;
 	return errinfo_set(&put->why, quorum_loss(failed, full),
@@ -292,6 +291,9 @@ mirror_put_new(struct mirror *m, struct loop *loop, const struct mirror_put_spec
 		put->copy[i].location = m->location[i];
 		put->copy[i].last = &put->copy[i].first;
 		put->copy[i].state = writable >> i & 1 ? COPY_WRITING : COPY_ABSENT;
+		/* As it is now: the location may have room again when that matters. */
+		put->copy[i].full = put->copy[i].state == COPY_ABSENT &&
+				    health_state(m->health, i) == STATE_FULL;
 	}
 	e = alloc_parts(put);
 	if (e == ERR_OK && live(put) < m->write_quorum)

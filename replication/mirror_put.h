@@ -35,7 +35,7 @@ struct chunk {
 struct copy {
 	struct location *location;
 	enum copy_state state;
-	bool full; /* failed for lack of space */
+	bool full; /* failed, or absent, for lack of space */
 	bool hung; /* counted as stuck in health */
 	bool settling; /* its last call or change, in mirror_settle.c, was made */
 	bool left; /* its file could not be abandoned */
