@@ -117,6 +117,10 @@ class Testbed:
         with open(self.env["QUARTET_LOG"], encoding="utf-8", errors="replace") as f:
             return f.read()
 
+    def access_log(self):
+        with open(os.path.join(self.dir, "access.log"), encoding="utf-8", errors="replace") as f:
+            return f.read()
+
     @property
     def pid(self):
         value = self.env["QUARTET_PID"]
