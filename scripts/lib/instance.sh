@@ -37,8 +37,12 @@ instance_build() {
 		(cd "$top" && cmake --preset release) >"$log" 2>&1 ||
 			{ cat "$log" >&2; die "cmake failed"; }
 	fi
-	cmake --build "$build" --target quartetd quartet >"$log" 2>&1 ||
-		{ cat "$log" >&2; die "the build failed"; }
+	if [ -t 1 ]; then # somebody waits for it
+		cmake --build "$build" --target quartetd quartet || die "the build failed"
+	else
+		cmake --build "$build" --target quartetd quartet >"$log" 2>&1 ||
+			{ cat "$log" >&2; die "the build failed"; }
+	fi
 	exec 9>&-
 }
 
