@@ -22,6 +22,7 @@ struct sight {
 	_Atomic uint64_t read_us; /* exponentially weighted */
 	_Atomic int stuck;
 	_Atomic uint64_t errors;
+	_Atomic unsigned good_probes; /* in a row */
 	pthread_mutex_t lock; /* of the texts and numbers below */
 	char reason[ERRINFO_TEXT_SIZE];
 	int64_t since_ms;
@@ -31,7 +32,6 @@ struct sight {
 	struct location_probe probe;
 	bool probing, overdue;
 	_Atomic bool answered;
-	unsigned good_probes;
 	uint64_t probed_ms;
 };
 
@@ -59,6 +59,11 @@ enter(struct sight *s, enum location_state state, const char *reason)
 	struct health *h = s->h;
 	enum location_state old;
 
+	if (s->stuck > 0 && state != STATE_HUNG && state != STATE_OFFLINE) {
+		/* Whatever else is said of it, its disk still holds operations. */
+		state = STATE_HUNG;
+		reason = "operations are still stuck";
+	}
 	(void)pthread_mutex_lock(&s->lock);
 	old = s->state;
 	(void)snprintf(s->reason, sizeof s->reason, "%s", reason);
@@ -89,6 +94,14 @@ has_room(const struct health *h, const struct sight *s)
 	return s->free_bytes >= needed && s->free_inodes >= h->config.reserve_inodes;
 }
 
+/* The location does not answer as it should, but does answer. */
+static void
+suspect(struct sight *s, const char *reason)
+{
+	s->good_probes = 0;
+	enter(s, STATE_SUSPECT, reason);
+}
+
 static void
 judge_failure(struct sight *s, int sys, const char *text)
 {
@@ -101,7 +114,7 @@ judge_failure(struct sight *s, int sys, const char *text)
 		enter(s, STATE_READONLY, text);
 		break;
 	default:
-		enter(s, STATE_SUSPECT, text);
+		suspect(s, text);
 		break;
 	}
 }
@@ -112,14 +125,11 @@ judge_success(struct sight *s, uint64_t took_ms)
 	struct health *h = s->h;
 
 	if (took_ms > SLOW_PROBE_MS) {
-		s->good_probes = 0;
-		enter(s, STATE_SUSPECT, "a probe took more than two seconds");
+		suspect(s, "a probe took more than two seconds");
 		return;
 	}
 	s->good_probes++;
-	if (s->stuck > 0)
-		enter(s, STATE_HUNG, "operations are still stuck");
-	else if (!has_room(h, s))
+	if (!has_room(h, s))
 		enter(s, STATE_FULL,
 		    "less space or fewer inodes are free than the reserve");
 	else if (s->state != STATE_SUSPECT || s->good_probes >= GOOD_PROBES)
@@ -150,7 +160,6 @@ probe_done(struct location_call *call)
 		judge_success(s, (call->finished_us - call->submitted_us) / 1000);
 		return;
 	}
-	s->good_probes = 0;
 	if (call->err == ERR_LOCATION_DOWN) {
 		enter(s, STATE_OFFLINE, errinfo_text(&call->why));
 		return;
@@ -171,6 +180,24 @@ start_probe(struct health *h, struct sight *s)
 }
 
 static void
+watch_probe(struct sight *s, uint64_t now)
+{
+	struct health *h = s->h;
+
+	if (s->overdue)
+		return;
+	if (now - s->probed_ms >= h->config.io_deadline_ms) {
+		s->overdue = true;
+		s->answered = true;
+		health_stuck(h, s->location->index, +1);
+		enter(s, STATE_HUNG, "a probe does not come back");
+	} else if (now - s->probed_ms > SLOW_PROBE_MS && s->state == STATE_ONLINE) {
+		/* New uploads do without it from now on. */
+		suspect(s, "a probe takes more than two seconds");
+	}
+}
+
+static void
 tick(void *arg)
 {
 	struct health *h = arg;
@@ -181,17 +208,11 @@ tick(void *arg)
 	for (unsigned i = 0; i < h->config.n; i++) {
 		struct sight *s = &h->sight[i];
 
-		if (!s->probing) {
-			if (now - s->probed_ms >= h->config.probe_period_ms ||
-			    s->probed_ms == 0)
-				start_probe(h, s);
-		} else if (!s->overdue &&
-			   now - s->probed_ms >= h->config.io_deadline_ms) {
-			s->overdue = true;
-			s->answered = true;
-			health_stuck(h, i, +1);
-			enter(s, STATE_HUNG, "a probe does not come back");
-		}
+		if (s->probing)
+			watch_probe(s, now);
+		else if (now - s->probed_ms >= h->config.probe_period_ms ||
+			 s->probed_ms == 0)
+			start_probe(h, s);
 	}
 	loop_timer_set(h->tick,
 	    h->config.probe_period_ms < 1000 ? h->config.probe_period_ms / 2 : 500);
@@ -298,6 +319,9 @@ health_failed(struct health *h, unsigned location, int sys, const char *what)
 	if (sys == 0 || sys == ENOENT || sys == ENOMEM || sys == EMFILE || sys == ENFILE)
 		return;
 	s->errors++;
+	if (sys != ENOSPC && sys != EDQUOT && sys != EROFS &&
+	    (s->state == STATE_FULL || s->state == STATE_READONLY))
+		return; /* a suspect may be written to, these must not */
 	judge_failure(s, sys, what);
 }
 

@@ -2,14 +2,13 @@
 /*
  * health - the state of each location, from probes and from what users of it report.
  *
- *   state      writes                    reads          entered when
- *   ONLINE     yes                       yes            a probe is good
- *   SUSPECT    only if needed for W      last choice    EIO, or a slow probe
- *   FULL       no                        yes            ENOSPC, or too little is free
- *   READONLY   no                        yes            EROFS
- *   HUNG       no                        no new ones    an operation is older than
- * io_deadline OFFLINE    no                        no             marker missing or
- * wrong, root gone
+ *   state      writes                reads          entered when
+ *   ONLINE     yes                   yes            a probe is good
+ *   SUSPECT    only if needed for W  last choice    EIO, or a slow probe
+ *   FULL       no                    yes            ENOSPC, or too little is free
+ *   READONLY   no                    yes            EROFS
+ *   HUNG       no                    no new ones    an operation is past io_deadline
+ *   OFFLINE    no                    no             marker missing or wrong, root gone
  *
  * A location leaves a state when probes say so: SUSPECT after three good ones, HUNG when
  * nothing is stuck any more, FULL when twice the reserve is free. Before its first probe

@@ -34,6 +34,7 @@ struct request {
 	struct arena arena;
 	struct caller caller;
 	struct op_call call;
+	struct authenticate authenticate;
 	char id[ID_SIZE];
 	uint64_t started_us;
 
@@ -138,7 +139,8 @@ route_it(struct request *r)
 				   BYTES_ARG(head->method_name)));
 	}
 	if (e != ERR_OK)
-		return fail(r, errinfo_set(&call->why, e, "nothing is at %.*s",
+		return fail(r, errinfo_set(&call->why, e,
+				   "nothing is at %.*s; the space is below /vault/",
 				   BYTES_ARG(head->path)));
 	call->op = r->route->op;
 	call->rest = r->rest;
@@ -147,13 +149,29 @@ route_it(struct request *r)
 	return e == ERR_OK ? STEP_NEXT : fail(r, e);
 }
 
+static void
+authenticated(struct authenticate *a, enum err err)
+{
+	struct request *r = container_of(a, struct request, authenticate);
+
+	r->err = err;
+	resume(r, err == ERR_OK ? STEP_NEXT : STEP_FAIL);
+}
+
 static enum step
 authenticate(struct request *r)
 {
-	enum err e =
-	    authenticate_caller(r->conn, r->loop->trust, r->door, &r->caller, &r->call);
-
-	return e == ERR_OK ? STEP_NEXT : fail(r, e);
+	r->authenticate = (struct authenticate){
+	    .conn = r->conn,
+	    .trust = r->loop->trust,
+	    .passwords = r->loop->passwords,
+	    .door = r->door,
+	    .caller = &r->caller,
+	    .call = &r->call,
+	    .done = authenticated,
+	};
+	authenticate_caller(&r->authenticate);
+	return STEP_WAIT;
 }
 
 static enum step

@@ -12,7 +12,9 @@
 #include "service/core/log.h"
 #include "service/http/listen.h"
 #include "service/http/tls.h"
+#include "service/job/engine.h"
 #include "service/keeper.h"
+#include "service/op/runners.h"
 #include "service/request.h"
 #include "service/space.h"
 
@@ -22,6 +24,7 @@ enum {
 	SETTLE_MS = 5000, /* for the first probes, at start */
 	POLL_MS = 10,
 	ABORT_MS = 3000, /* for what is cut off at the end */
+	WRONG_PASSWORD_MS = 1000, /* before it is called wrong */
 };
 
 /* A loop that serves requests. */
@@ -55,6 +58,8 @@ struct server {
 	pthread_t background_thread;
 	bool background_running;
 	struct mirror *mirror;
+	struct op_env background_env; /* what jobs run with */
+	struct jobs *jobs;
 	struct loop_job background_job;
 	_Atomic unsigned connections, admin_connections;
 	_Atomic unsigned acknowledged; /* loops that have done the current job */
@@ -281,6 +286,32 @@ open_mirror(struct server *s, struct errinfo *why)
 	return ERR_OK;
 }
 
+/* Jobs run on the background loop, as requests do on theirs. */
+static enum err
+open_jobs(struct server *s, struct errinfo *why)
+{
+	struct jobs_config config = {
+	    .loop = s->background,
+	    .store = s->store,
+	    .settings = s->settings,
+	    .runner = {[JOB_LIST_TRANSFERS] = run_transfer},
+	    .env = &s->background_env,
+	};
+	enum err e;
+
+	s->background_env = (struct op_env){
+	    .settings = s->settings,
+	    .space = &s->space,
+	    .loop = s->background,
+	    .store = s->store,
+	    .mirror = s->mirror,
+	    .pool = s->pool,
+	    .workers = s->workers,
+	};
+	e = store_reader_new(s->store, &s->background_env.reader, why);
+	return e == ERR_OK ? jobs_open(&config, &s->jobs, why) : e;
+}
+
 static void *
 run_background(void *arg)
 {
@@ -296,6 +327,8 @@ start_background(struct server *s, struct errinfo *why)
 
 	if (e == ERR_OK)
 		e = open_mirror(s, why);
+	if (e == ERR_OK)
+		e = open_jobs(s, why);
 	if (e != ERR_OK)
 		return e;
 	failed = pthread_create(&s->background_thread, NULL, run_background, s);
@@ -399,11 +432,16 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 		.store = s->store,
 		.mirror = s->mirror,
 		.pool = s->pool,
-		.workers = s->workers},
+		.workers = s->workers,
+		.jobs = s->jobs},
 	    .trust = s->trust,
 	    .index = index,
 	};
 	e = store_reader_new(s->store, &sl->requests.env.reader, why);
+	if (e != ERR_OK)
+		return e;
+	e = passwords_new(sl->loop, s->workers, s->settings->password_memory,
+	    WRONG_PASSWORD_MS, &sl->requests.passwords, why);
 	if (e != ERR_OK)
 		return e;
 	sl->public_group = group_of(sl, &request_public_handler, &s->connections);
@@ -548,9 +586,30 @@ look_if_quiet(struct loop_job *job)
 {
 	struct server *s = container_of(job, struct server, background_job);
 
+	jobs_stop(s->jobs);
 	mirror_stop(s->mirror);
-	s->quiet = mirror_quiet(s->mirror);
+	s->quiet = jobs_quiet(s->jobs) && mirror_quiet(s->mirror);
 	s->acknowledged = 1;
+}
+
+/* So that nobody waits for a job any more. */
+static void
+stop_jobs(struct loop_job *job)
+{
+	struct server *s = container_of(job, struct server, background_job);
+
+	jobs_stop(s->jobs);
+	s->acknowledged = 1;
+}
+
+static void
+on_background(struct server *s, void (*run)(struct loop_job *job))
+{
+	s->acknowledged = 0;
+	s->background_job.run = run;
+	loop_post(s->background, &s->background_job);
+	while (s->acknowledged == 0)
+		(void)usleep(1000);
 }
 
 static bool
@@ -559,11 +618,7 @@ quiet_background(struct server *s)
 	uint64_t until = clock_mono_ms() + ABORT_MS;
 
 	do {
-		s->acknowledged = 0;
-		s->background_job.run = look_if_quiet;
-		loop_post(s->background, &s->background_job);
-		while (s->acknowledged == 0)
-			(void)usleep(1000);
+		on_background(s, look_if_quiet);
 		if (s->quiet)
 			return true;
 		(void)usleep(POLL_MS * 1000);
@@ -584,6 +639,7 @@ end_loops(struct server *s)
 		while (sl->n_listeners > 0)
 			listener_free(sl->listeners[--sl->n_listeners]);
 		request_loop_release(&sl->requests);
+		passwords_free(sl->requests.passwords);
 		store_reader_free(sl->requests.env.reader);
 		loop_free(sl->loop);
 	}
@@ -613,6 +669,8 @@ server_stop(struct server *s)
 	keeper_stop(s->keeper); /* it holds the doors open */
 	on_all_loops(s, stop_accepting);
 	close_doors(s);
+	if (s->background_running)
+		on_background(s, stop_jobs);
 	if (s->pool != NULL && !wait_until_idle(s, s->settings->stop_grace)) {
 		log_warning("%u connections are cut off", s->connections);
 		on_all_loops(s, abort_connections);
@@ -625,6 +683,8 @@ server_stop(struct server *s)
 	end_loops(s);
 	if (!end_background(s))
 		return false;
+	jobs_free(s->jobs);
+	store_reader_free(s->background_env.reader);
 	store_close(s->store);
 	worker_pool_free(s->workers);
 	loop_free(s->background);

@@ -116,7 +116,8 @@ struct location_read {
 
 /*
  * Unlink files, durably. `tmp`: unfinished files of these ids instead of finished ones.
- * `quarantine`: move finished ones to bad/, to be looked at. A file that is not there
+ * `quarantine`: move finished ones to bad/, to be looked at; one that lies there already
+ * stays instead. A file that is not there
  * counts as removed.
  */
 struct location_victim {

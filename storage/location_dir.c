@@ -147,6 +147,12 @@ victim_unlinked(struct io_op *op)
 	struct victim_op *v = container_of(op, struct victim_op, op);
 	char *slash;
 
+	if (op->result == -EEXIST && op->kind == IO_RENAME) {
+		/* An earlier bad copy of the blob lies in bad/: that one will do. */
+		op->kind = IO_UNLINK;
+		io_submit(v->removal->d->io, op);
+		return;
+	}
 	if (op->result < 0) {
 		removal_step(
 		    v->removal, op->result == -ENOENT ? 0 : (int)op->result, "unlink");
@@ -351,6 +357,9 @@ start(struct location_dir *d, struct location_call *call)
 	d->calls++;
 	call->why = (struct errinfo){.code = ERR_OK};
 	if (d->root_fd < 0 && call->verb != LOCATION_PROBE) {
+		if (call->verb == LOCATION_PUT)
+			location_put_detached(
+			    d, container_of(call, struct location_put, call));
 		location_reply(d, call,
 		    errinfo_set(
 			&call->why, ERR_LOCATION_DOWN, "%s is not there", d->root));
@@ -378,16 +387,14 @@ start(struct location_dir *d, struct location_call *call)
 	}
 }
 
-/* Close what only idles, so that nothing is out but what a caller waits for. */
-static void
-let_go(struct location_dir *d)
+void
+location_let_go(struct location_dir *d)
 {
 	location_forget_files(d, 0);
 	location_forget_dirs(d);
-	if (d->retired_fd >= 0 && d->io->out == 0) {
-		(void)close(d->retired_fd);
-		d->retired_fd = -1;
-	}
+	if (d->retired_fd >= 0)
+		location_close_fd(d, d->retired_fd);
+	d->retired_fd = -1;
 }
 
 static bool
@@ -400,7 +407,7 @@ should_end(struct location_dir *d)
 	(void)pthread_mutex_unlock(&d->lock);
 	if (!stopping || d->calls > 0)
 		return false;
-	let_go(d); /* starts closes, which come back */
+	location_let_go(d); /* starts closes, which come back */
 	return d->io->out == 0;
 }
 
@@ -415,8 +422,8 @@ serve(void *arg)
 			next = i->next;
 			start(d, container_of(i, struct location_call, item));
 		}
-		if (d->retired_fd >= 0 && d->io->out == 0)
-			let_go(d);
+		if (d->retired_fd >= 0 && d->calls == 0)
+			location_let_go(d);
 		if (should_end(d))
 			break;
 		io_wait(d->io);

@@ -34,7 +34,7 @@ struct location_dir {
 	bool stopping, ended;
 
 	int root_fd; /* -1: not attached */
-	int retired_fd; /* of an attachment that is over, until nothing is out */
+	int retired_fd; /* of an attachment that is over, while calls may still use it */
 	unsigned calls; /* under way */
 	struct dir_sync *syncs;
 	struct open_file *files; /* most recently used first */
@@ -48,6 +48,9 @@ void location_reply(struct location_dir *d, struct location_call *call, enum err
 void location_reply_errno(
     struct location_dir *d, struct location_call *call, int sys, const char *what);
 
+/* Close what only idles, of the attachment that is or was. */
+void location_let_go(struct location_dir *d);
+
 /* close(2) through the engine, without waiting. */
 void location_close_fd(struct location_dir *d, int fd);
 
@@ -58,6 +61,8 @@ void location_blob_path(
 
 /* location_put.c */
 void location_put_start(struct location_dir *d, struct location_put *put);
+/* Not attached, so nothing is done; but who gives a file up is rid of it. */
+void location_put_detached(struct location_dir *d, struct location_put *put);
 
 /* location_read.c */
 void location_read_start(struct location_dir *d, struct location_read *read);

@@ -6,7 +6,9 @@
  *
  * The root is opened anew by name each time and compared with what is attached, so that
  * an unmounted, swapped or removed directory is noticed although descriptors into the
- * old one still work.
+ * old one still work. There is no new attachment before the last call of the old one has
+ * come back: a number of its descriptors, or an fsync that serves a directory of the same
+ * name, would otherwise be taken for the new one's.
  */
 #include "storage/location_dir.h"
 
@@ -38,10 +40,7 @@ detach(struct location_dir *d)
 {
 	if (d->root_fd < 0)
 		return;
-	location_forget_files(d, 0);
-	location_forget_dirs(d);
-	if (d->retired_fd >= 0)
-		(void)close(d->retired_fd);
+	CHECK(d->retired_fd < 0);
 	d->retired_fd = d->root_fd;
 	d->root_fd = -1;
 }
@@ -93,6 +92,12 @@ attach(struct location_dir *d, struct errinfo *why)
 		return ERR_OK;
 	}
 	detach(d);
+	if (d->calls > 1) { /* this probe is one */
+		(void)close(fd);
+		return errinfo_set(why, ERR_LOCATION_DOWN,
+		    "it was away, and operations from before are still under way");
+	}
+	location_let_go(d);
 	d->root_fd = fd;
 	return ERR_OK;
 }

@@ -5,7 +5,9 @@
  *   begin    open tmp/ID, new
  *   piece    write
  *   finish   fsync file ─► rename to its name (making the leaf directory if it is
- * missing) ─► fsync leaf directory ─► close abandon  unlink whatever name it has ─► close
+ *            missing) ─► fsync leaf directory ─► close
+ *   abandon  unlink whatever name it has ─► close ─► fsync leaf directory, if it had its
+ *            final name: that may be on the disk by now, and nobody looks for it later
  *
  * A short write is a failure: the file is abandoned, never patched.
  */
@@ -18,6 +20,7 @@
 #include <string.h>
 
 #include "service/core/check.h"
+#include "service/core/kill_point.h"
 
 struct location_file {
 	uint64_t id;
@@ -67,12 +70,23 @@ free_file(struct run *run)
 }
 
 static void
+leaf_path(uint64_t id, char out[LOCATION_PATH_SIZE])
+{
+	char leaf[BLOB_LEAF_SIZE];
+
+	blob_leaf_name(blob_leaf(id), leaf);
+	(void)snprintf(out, LOCATION_PATH_SIZE, "blob/%s", leaf);
+}
+
+static void
 dir_synced(struct dir_waiter *w, int result)
 {
 	struct run *run = container_of(w, struct run, waiter);
 
-	if (result == 0)
+	if (result == 0) {
+		kill_point("s5");
 		free_file(run);
+	}
 	end(run, result, "fsync of the directory");
 }
 
@@ -106,6 +120,7 @@ renamed(struct io_op *op)
 		end(run, (int)op->result, "rename");
 		return;
 	}
+	kill_point("s4");
 	file->renamed = true;
 	run->waiter.synced = dir_synced;
 	location_sync_dir(run->d, run->leaf, &run->waiter);
@@ -128,15 +143,14 @@ file_synced(struct io_op *op)
 {
 	struct run *run = container_of(op, struct run, op);
 	struct location_file *file = run->put->file;
-	char leaf[BLOB_LEAF_SIZE];
 
 	if (op->result < 0) {
 		end(run, (int)op->result, "fsync");
 		return;
 	}
+	kill_point("s3");
 	location_blob_path(file->id, run->put->md5, file->path);
-	blob_leaf_name(blob_leaf(file->id), leaf);
-	(void)snprintf(run->leaf, sizeof run->leaf, "blob/%s", leaf);
+	leaf_path(file->id, run->leaf);
 	rename_file(run);
 }
 
@@ -158,10 +172,12 @@ written(struct io_op *op)
 
 	if (op->result >= 0 && (size_t)op->result != run->put->n)
 		op->result = -EIO;
-	if (op->result < 0)
+	if (op->result < 0) {
 		end(run, (int)op->result, "write");
-	else
-		finish(run);
+		return;
+	}
+	kill_point("s2");
+	finish(run);
 }
 
 static void
@@ -201,6 +217,7 @@ opened(struct io_op *op)
 		end(run, (int)op->result, "create");
 		return;
 	}
+	kill_point("s1");
 	file->fd = (int)op->result;
 	write_piece(run);
 }
@@ -225,13 +242,28 @@ begin(struct run *run)
 }
 
 static void
+removal_synced(struct dir_waiter *w, int result)
+{
+	end(container_of(w, struct run, waiter), result, "fsync of the directory");
+}
+
+static void
 unlinked(struct io_op *op)
 {
 	struct run *run = container_of(op, struct run, op);
-	int result = (int)op->result;
+	struct location_file *file = run->put->file;
+	int result = op->result == -ENOENT ? 0 : (int)op->result;
+	bool sync = result == 0 && file->renamed;
 
+	if (sync)
+		leaf_path(file->id, run->leaf);
 	free_file(run);
-	end(run, result == -ENOENT ? 0 : result, "unlink");
+	if (!sync) {
+		end(run, result, "unlink");
+		return;
+	}
+	run->waiter.synced = removal_synced;
+	location_sync_dir(run->d, run->leaf, &run->waiter);
 }
 
 static void
@@ -243,6 +275,16 @@ abandon(struct run *run)
 			.fd = run->d->root_fd,
 			.path = file->renamed ? file->path : file->tmp,
 			.done = unlinked});
+}
+
+void
+location_put_detached(struct location_dir *d, struct location_put *put)
+{
+	if (!put->abandon)
+		return;
+	location_close_fd(d, put->file->fd);
+	free(put->file);
+	put->file = NULL;
 }
 
 void

@@ -25,6 +25,7 @@ static const struct caps_row rows[] = {
 
 static const struct bytes methods[] = {
     {"ivo://ivoa.net/sso#tls-with-certificate", 39},
+    {"ivo://ivoa.net/sso#BasicAA", 26},
 };
 
 static void

@@ -12,11 +12,12 @@
  */
 #include "service/core/check.h"
 #include "service/core/encode.h"
+#include "service/core/kill_point.h"
 #include "service/op/file.h"
 #include "service/op/ops.h"
 #include "service/op/owner.h"
 
-enum { COMMIT_TRIES = 5 };
+enum { COMMIT_TRIES = 5, URL_MAX = 64 * 1024 };
 
 struct state {
 	struct op_call *call;
@@ -147,6 +148,27 @@ check(struct op_call *call)
 		mirror_put_open(s->put, opened, s);
 }
 
+/* A name the client did not choose has to be told. */
+static void
+reply_location(struct state *s)
+{
+	struct op_call *call = s->call;
+	struct path asked = call->preauth_path;
+	struct str url;
+
+	if (!call->preauthorised && op_parse_path(call, call->rest, &asked) != ERR_OK)
+		return;
+	if (!bytes_is(path_name(asked), ".auto"))
+		return;
+	str_init(&url, URL_MAX);
+	str_add(&url, call->base_url);
+	str_adds(&url, "/files");
+	path_encode(&url, s->target.path);
+	if (!str_failed(&url))
+		op_reply_field(call, "Location", str_bytes(&url));
+	str_release(&url);
+}
+
 static void
 reply(struct state *s)
 {
@@ -154,6 +176,7 @@ reply(struct state *s)
 	const struct blob *blob = mirror_put_blob(s->put);
 
 	file_reply_digest(call, blob->md5);
+	reply_location(s);
 	call->copies = (unsigned)__builtin_popcount(blob->have);
 	mirror_put_commit(s->put);
 	s->put = NULL;
@@ -171,6 +194,7 @@ committed(struct change *change)
 	enum err e = change->err;
 
 	if (e == ERR_OK) {
+		kill_point("s7");
 		reply(s);
 		return;
 	}

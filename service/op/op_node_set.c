@@ -47,13 +47,12 @@ check_document(struct op_call *call, const struct node_doc *doc, const struct st
 	for (size_t i = 0; same && i < path.n; i++)
 		same = bytes_eq(path.part[i], s->asked.part[i]);
 	if (e == ERR_OK && !same)
-		e = errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "invalid input: vos URI mismatch: doc=%.*s and path=%.*s",
-		    BYTES_ARG(doc->uri), BYTES_ARG(call->rest));
+		e = op_fail_mismatch(call, ERR_INVALID_ARGUMENT, doc->uri, s->asked);
 	if (e == ERR_OK && doc->type_given && doc->type != node->type)
 		e = errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "invalid input: cannot change the type of node %.*s",
-		    BYTES_ARG(call->rest));
+		    "invalid input: cannot change type of node %.*s from %s to %s",
+		    BYTES_ARG(call->rest), node_xml_type_name(node->type),
+		    node_xml_type_name(doc->type));
 	return e;
 }
 
@@ -155,15 +154,9 @@ owner_changes(struct op_call *call, struct state *s, const struct node_doc *doc)
 static void
 run(struct op_call *call)
 {
-	const struct settings *settings = call->env->settings;
-	struct node_xml_limits limits = {
-	    .bytes = settings->node_xml_max,
-	    .properties = settings->properties_max,
-	    .value_bytes = settings->property_max,
-	};
 	struct state *s = call->state;
 	struct node_doc doc;
-	enum err e = node_xml_parse(call->arena, call->body, &limits, &doc, &call->why);
+	enum err e = node_parse(call, &doc);
 
 	if (e == ERR_OK)
 		e = check_document(call, &doc, s);
@@ -175,7 +168,7 @@ run(struct op_call *call)
 	}
 	s->update.change = (struct change){.loop = call->env->loop, .done = updated};
 	s->update.id = op_leaf(&s->target)->id;
-	s->update.properties_max = settings->properties_max;
+	s->update.properties_max = call->env->settings->properties_max;
 	if (owner_changes(call, s, &doc))
 		owner_find(call, &s->owner, owner_known);
 	else

@@ -144,12 +144,6 @@ owner_name(struct op_call *call, struct arena *a, uint64_t owner)
 	return facts.name;
 }
 
-static uint64_t
-shown_length(const struct node *node)
-{
-	return node->type == NODE_CONTAINER ? node->total_bytes : node->length;
-}
-
 static void
 add_fields(struct op_call *call, struct list *l, const struct node *node, bool max,
     struct props_rights rights)
@@ -183,8 +177,8 @@ add_fields(struct op_call *call, struct list *l, const struct node *node, bool m
 	if (node->is_public != NODE_UNSET)
 		add(l, "ivo://ivoa.net/vospace/core#ispublic",
 		    boolean(node->is_public == NODE_TRUE), false);
-	add(l, "ivo://ivoa.net/vospace/core#length", number(l->a, shown_length(node)),
-	    true);
+	add(l, "ivo://ivoa.net/vospace/core#length",
+	    number(l->a, node_shown_length(node)), true);
 	if (node->quota != NODE_NO_QUOTA)
 		add(l, "ivo://ivoa.net/vospace/core#quota", number(l->a, node->quota),
 		    true);
@@ -238,7 +232,7 @@ props_of_node(struct op_call *call, struct arena *a, const struct node *node,
 		add(&fields, "ivo://ivoa.net/vospace/core#date",
 		    date(a, node->changed_ms), true);
 		add(&fields, "ivo://ivoa.net/vospace/core#length",
-		    number(a, shown_length(node)), true);
+		    number(a, node_shown_length(node)), true);
 	} else {
 		add_fields(call, &fields, node, detail == PROPS_MAX, rights);
 	}

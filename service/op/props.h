@@ -32,8 +32,7 @@ enum err props_of_node(struct op_call *call, struct arena *a, const struct node 
 /*
  * What a posted document asks to be changed of a node of this type, as a patch. Groups
  * are checked and made unique, names checked, values parsed; what is not the caller's to
- * set is left out. `is_new`: for a node to be created. Sets *grants_out when permissions
- * are among it (D57).
+ * set is left out. Sets *grants_out when permissions are among it (D57).
  */
 enum err props_to_patch(struct op_call *call, const struct node_doc *doc,
     enum node_type type, struct nodes_patch *out, bool *grants_out) ERR_CHECKED;
