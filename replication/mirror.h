@@ -45,8 +45,9 @@ struct mirror {
 	uint64_t straggler_wait_ms, slow_backlog_bytes, slow_time_ms;
 	uint64_t io_deadline_ms, read_deadline_ms;
 	char engine_note[ERRINFO_TEXT_SIZE];
+	_Atomic unsigned work; /* uploads and reads, and what they left behind */
 	/* For metrics and health. */
-	_Atomic uint64_t blobs_lost, quorum_failures, bytes_stored, bytes_read,
+	_Atomic uint64_t reads_lost, quorum_failures, bytes_stored, bytes_read,
 	    bad_blocks;
 };
 
@@ -71,7 +72,9 @@ enum err mirror_new(const struct mirror_config *config, struct mirror **out,
     struct errinfo *why) ERR_CHECKED;
 void mirror_start(struct mirror *m);
 void mirror_stop(struct mirror *m);
-/* True when no background work is out any more. On the loop's thread. */
+/* True when no upload or read is left, not even one that settles. Any thread. */
+bool mirror_idle(const struct mirror *m);
+/* True when no background work is out any more either. On the loop's thread. */
 bool mirror_quiet(const struct mirror *m);
 /* False: a location hangs; its thread and what it holds are left to the process's end. */
 bool mirror_free(struct mirror *m, uint64_t wait_ms);
