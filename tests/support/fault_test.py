@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import time
 import urllib.parse
@@ -95,6 +96,18 @@ class FaultBed(Testbed):
         """(exit status, the document)."""
         status, text = self.tool("--json", "health")
         return status, json.loads(text)
+
+    def place(self, number, root):
+        """Put a location (1 to 4) on another file system; the server must be down."""
+        here = self.locations[number - 1]
+        shutil.move(here, os.path.join(root, "loc"))
+        os.symlink(os.path.join(root, "loc"), here)
+
+    def wait_state(self, number, state, limit_s=30):
+        """Until health says so of a location (1 to 4)."""
+        def the_location_is_in_that_state():
+            return self.health()[1]["locations"][number - 1]["state"] == state
+        wait_until(the_location_is_in_that_state, limit_s)
 
     def settle(self, limit_s=30):
         """Wait until the sweep is over and nothing waits for removal; the health then."""
