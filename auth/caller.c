@@ -32,33 +32,38 @@ is_administrator(const struct caller *c, struct bytes account)
 	return false;
 }
 
+enum err
+caller_from_account(struct caller *c, const struct account *account, struct errinfo *why)
+{
+	uint64_t *ids;
+
+	if (account->state != ACCOUNT_ACTIVE) {
+		(void)errinfo_set(&c->refused, ERR_NOT_AUTHENTICATED,
+		    "the account '%.*s' is disabled", BYTES_ARG(account->name));
+		return ERR_OK;
+	}
+	ids = arena_array(c->arena, uint64_t, account->n_dns + 1);
+	if (ids == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an identity");
+	ids[0] = account->id;
+	if (account->n_dns > 0)
+		(void)memcpy(ids + 1, account->dn_ids, account->n_dns * sizeof *ids);
+	c->is_anonymous = false;
+	c->principal = account->id;
+	c->ids = ids;
+	c->n_ids = account->n_dns + 1;
+	c->name = account->name;
+	c->is_admin = is_administrator(c, account->name);
+	return ERR_OK;
+}
+
 static enum err
 become_account(struct caller *c, uint64_t id, struct errinfo *why)
 {
 	struct account account;
-	uint64_t *ids;
 	enum err e = accounts_get(c->reader, c->arena, id, &account, why);
 
-	if (e != ERR_OK)
-		return e;
-	if (account.state != ACCOUNT_ACTIVE) {
-		(void)errinfo_set(&c->refused, ERR_NOT_AUTHENTICATED,
-		    "the account '%.*s' is disabled", BYTES_ARG(account.name));
-		return ERR_OK;
-	}
-	ids = arena_array(c->arena, uint64_t, account.n_dns + 1);
-	if (ids == NULL)
-		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an identity");
-	ids[0] = id;
-	if (account.n_dns > 0)
-		(void)memcpy(ids + 1, account.dn_ids, account.n_dns * sizeof *ids);
-	c->is_anonymous = false;
-	c->principal = id;
-	c->ids = ids;
-	c->n_ids = account.n_dns + 1;
-	c->name = account.name;
-	c->is_admin = is_administrator(c, account.name);
-	return ERR_OK;
+	return e == ERR_OK ? caller_from_account(c, &account, why) : e;
 }
 
 static enum err

@@ -3,7 +3,8 @@
  * caller - who makes a request, as far as anybody vouches for it, and what groups that
  * makes one a member of.
  *
- * Order: caller_init (anonymous), or caller_from_dn, caller_from_identity -> the rest.
+ * Order: caller_init (anonymous), then perhaps caller_from_dn, caller_from_account or
+ * caller_from_identity -> the rest.
  * Groups are looked up when first asked for. Memory: everything in the arena given.
  * Thread: the one of the reader.
  */
@@ -46,6 +47,9 @@ void caller_init(struct caller *c, struct arena *a, struct store_reader *reader,
 /* By certificate. A disabled account counts as anonymous, with c->refused set. */
 enum err caller_from_dn(
     struct caller *c, struct bytes dn, struct errinfo *why) ERR_CHECKED;
+/* By the record of an account, which is borrowed; as above when it is disabled. */
+enum err caller_from_account(
+    struct caller *c, const struct account *account, struct errinfo *why) ERR_CHECKED;
 /* By the identity in a pre-authorised URL; 0 stays anonymous. */
 enum err caller_from_identity(
     struct caller *c, uint64_t id, struct errinfo *why) ERR_CHECKED;

@@ -446,7 +446,7 @@ nowhere_left(struct copies *c, struct piece *piece)
 	bool all_bad = (c->blob.have & ~c->bad) == 0;
 
 	if (all_bad)
-		c->m->blobs_lost++;
+		c->m->reads_lost++;
 	(void)errinfo_set(&c->why, all_bad ? ERR_DAMAGED : ERR_IO,
 	    all_bad ? "no good copy of the file is left"
 		    : "no location can read the file at the moment");

@@ -5,6 +5,7 @@
 
 #include "service/core/check.h"
 #include "service/core/clock.h"
+#include "service/core/kill_point.h"
 
 enum { BATCH = 64, PERIOD_MS = 1000 };
 
@@ -56,6 +57,7 @@ unlinked(struct location_call *call)
 		    gc->m->health, lane->index, call->why.sys, errinfo_text(&call->why));
 		return;
 	}
+	kill_point("gc");
 	lane->removed = (struct blob_removed){
 	    .change = {.loop = gc->loop, .done = struck_off},
 	    .location = lane->index,

@@ -62,8 +62,7 @@ quorum_lost(struct mirror_put *put)
 		const struct copy *c = &put->copy[i];
 
 		failed += c->state == COPY_FAILED || c->state == COPY_ABSENT;
-		full += c->full || (c->state == COPY_ABSENT &&
-				       health_state(put->m->health, i) == STATE_FULL);
+		full += c->full;
 	}
 	put->m->quorum_failures++;
 	return errinfo_set(&put->why, quorum_loss(failed, full),
@@ -82,6 +81,7 @@ mirror_put_free(struct mirror_put *put)
 	put->m->work--;
 	loop_timer_free(put->timer);
 	md5_free(put->md5);
+	sha256_free(put->sha256);
 	blob_table_free(put->table);
 	free(put->path);
 	put->magic = 0;
@@ -251,10 +251,13 @@ alloc_parts(struct mirror_put *put)
 	put->path =
 	    strndup(put->spec.path.p == NULL ? "" : put->spec.path.p, put->spec.path.n);
 	put->md5 = md5_new();
+	if (put->spec.sha256_given)
+		put->sha256 = sha256_new();
 	put->table = blob_table_new();
 	put->timer = loop_timer_new(put->loop, watch, put);
 	return put->path != NULL && put->md5 != NULL && put->table != NULL &&
-		       put->timer != NULL
+		       put->timer != NULL &&
+		       (put->sha256 != NULL || !put->spec.sha256_given)
 		   ? ERR_OK
 		   : errinfo_set(&put->why, ERR_NO_MEMORY, "no memory for an upload");
 }
@@ -288,6 +291,9 @@ mirror_put_new(struct mirror *m, struct loop *loop, const struct mirror_put_spec
 		put->copy[i].location = m->location[i];
 		put->copy[i].last = &put->copy[i].first;
 		put->copy[i].state = writable >> i & 1 ? COPY_WRITING : COPY_ABSENT;
+		/* As it is now: the location may have room again when that matters. */
+		put->copy[i].full = put->copy[i].state == COPY_ABSENT &&
+				    health_state(m->health, i) == STATE_FULL;
 	}
 	e = alloc_parts(put);
 	if (e == ERR_OK && live(put) < m->write_quorum)
@@ -451,6 +457,8 @@ static void
 digest_chunk(struct mirror_put *put, const struct chunk *chunk)
 {
 	md5_add(put->md5, chunk->piece->data, chunk->n);
+	if (put->sha256 != NULL)
+		sha256_add(put->sha256, chunk->piece->data, chunk->n);
 	if (!blob_table_add(put->table, chunk->piece->data, chunk->n))
 		put->digest_failed = true;
 }
@@ -646,7 +654,18 @@ mirror_put_fill(
 
 /* Finishing */
 
-/* Length and MD5 against what was claimed; fills in the blob. */
+static bool
+is_claimed_sha256(const struct mirror_put *put)
+{
+	uint8_t sha256[SHA256_SIZE];
+
+	if (put->sha256 == NULL)
+		return true;
+	sha256_end(put->sha256, sha256);
+	return memcmp(put->spec.sha256, sha256, SHA256_SIZE) == 0;
+}
+
+/* Length and checksums against what was claimed; fills in the blob. */
 static enum err
 check_claims(struct mirror_put *put)
 {
@@ -664,6 +683,9 @@ check_claims(struct mirror_put *put)
 	if (put->spec.md5_given && memcmp(put->spec.md5, put->blob.md5, MD5_SIZE) != 0)
 		return errinfo_set(&put->why, ERR_PRECONDITION,
 		    "the MD5 of what came is not the one announced");
+	if (!is_claimed_sha256(put))
+		return errinfo_set(&put->why, ERR_PRECONDITION,
+		    "the SHA-256 of what came is not the one announced");
 	return ERR_OK;
 }
 

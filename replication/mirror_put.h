@@ -35,7 +35,7 @@ struct chunk {
 struct copy {
 	struct location *location;
 	enum copy_state state;
-	bool full; /* failed for lack of space */
+	bool full; /* failed, or absent, for lack of space */
 	bool hung; /* counted as stuck in health */
 	bool settling; /* its last call or change, in mirror_settle.c, was made */
 	bool left; /* its file could not be abandoned */
@@ -86,6 +86,7 @@ struct mirror_put {
 	bool digesting; /* the first of them is with a worker */
 	bool digest_failed;
 	struct md5 *md5;
+	struct sha256 *sha256; /* NULL: nobody wants it */
 	struct blob_table *table;
 	struct worker_job digest_job;
 };

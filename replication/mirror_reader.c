@@ -15,7 +15,10 @@ struct part {
 	uint8_t *to;
 };
 
-enum { PARTS_MAX = 512 };
+enum {
+	PARTS_MAX = 512,
+	STREAM_MIN = 256 * 1024, /* a range as long as this is likely to go on */
+};
 
 struct mirror_reader {
 	struct reader base;
@@ -195,7 +198,7 @@ read_ranges(
 	r->next = r->into = 0;
 	r->done = done;
 	r->arg = arg;
-	r->copies.scattered = n > 1;
+	r->copies.scattered = n > 1 || total < STREAM_MIN;
 	go_on(r);
 }
 

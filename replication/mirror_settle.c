@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "service/core/check.h"
+#include "service/core/kill_point.h"
 
 enum { WATCH_MS = 250 };
 
@@ -117,6 +118,7 @@ counted(struct change *change)
 static void
 count_late(struct last_act *act)
 {
+	kill_point("s8");
 	act->copied = (struct blob_copied){
 	    .change = {.loop = act->put->loop, .done = counted},
 	    .id = act->put->id,

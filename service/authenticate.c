@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "service/core/check.h"
 #include "service/core/clock.h"
 #include "service/op/ops.h"
 
@@ -155,29 +156,100 @@ check_origin(struct op_call *call)
 		       : ERR_OK;
 }
 
-enum err
-authenticate_caller(struct conn *conn, const struct x509_trust *trust,
-    enum route_door door, struct caller *caller, struct op_call *call)
+/* The right password of an account that may be used. */
+static enum err
+take_account(struct authenticate *a)
 {
-	struct bytes authorization = op_header(call, "authorization");
+	struct errinfo *why = &a->call->why;
+	enum err e = caller_from_account(a->caller, &a->account, why);
+
+	if (e == ERR_OK && a->caller->is_anonymous) {
+		*why = a->caller->refused;
+		return ERR_NOT_AUTHENTICATED;
+	}
+	return e;
+}
+
+static void
+password_known(struct password_ask *ask, enum err err)
+{
+	struct authenticate *a = container_of(ask, struct authenticate, ask);
+
+	if (err == ERR_OK)
+		err = take_account(a);
+	else if (err == ERR_NOT_AUTHENTICATED)
+		(void)errinfo_set(
+		    &a->call->why, err, "the name or the password is wrong");
+	else if (err == ERR_BUSY)
+		(void)errinfo_set(
+		    &a->call->why, err, "too many passwords are being checked");
+	a->done(a, err);
+}
+
+static void
+by_password(struct authenticate *a, struct bytes authorization)
+{
+	struct op_call *call = a->call;
+	struct errinfo *why = &call->why;
+	enum err e = ERR_OK;
+
+	if (!conn_is_tls(a->conn) && !basic_peer_is_local(call->peer))
+		e = errinfo_set(why, ERR_NOT_AUTHENTICATED,
+		    "passwords are taken over TLS only: use https");
+	if (e == ERR_OK)
+		e = basic_parse(call->arena, authorization, &a->basic, why);
+	if (e == ERR_OK)
+		e = accounts_find(
+		    call->env->reader, call->arena, a->basic.name, &a->account, NULL);
+	if (e == ERR_NOT_FOUND) /* which is nobody else's to know */
+		a->account.password = BYTES("");
+	else if (e != ERR_OK) {
+		a->done(a, e);
+		return;
+	}
+	a->ask = (struct password_ask){
+	    .name = a->basic.name,
+	    .password = a->basic.password,
+	    .stored = a->account.password,
+	    .done = password_known,
+	};
+	passwords_ask(a->passwords, &a->ask);
+}
+
+static void
+by_header(struct authenticate *a, struct bytes authorization)
+{
+	if (basic_is(authorization)) {
+		by_password(a, authorization);
+		return;
+	}
+	authorization.n = bytes_find(authorization, ' ');
+	a->done(a, errinfo_set(&a->call->why, ERR_NOT_AUTHENTICATED,
+		       "Authorization by '%.*s' is not offered here: use a certificate "
+		       "or a password",
+		       BYTES_ARG(authorization)));
+}
+
+void
+authenticate_caller(struct authenticate *a)
+{
+	struct bytes authorization = op_header(a->call, "authorization");
 	enum err e;
 
-	if (door == ROUTE_ADMIN) { /* the socket's mode and the peer's uid have decided */
-		caller->is_anonymous = false;
-		caller->is_admin = true;
-		caller->name = BYTES("operator");
-		return ERR_OK;
+	if (a->door == ROUTE_ADMIN) { /* the socket's mode and the peer's uid decided */
+		a->caller->is_anonymous = false;
+		a->caller->is_admin = true;
+		a->caller->name = BYTES("operator");
+		a->done(a, ERR_OK);
+		return;
 	}
-	e = check_origin(call);
+	e = check_origin(a->call);
 	if (e != ERR_OK)
-		return e;
-	if (has_token(call))
-		return by_token(caller, call);
-	if (authorization.p != NULL) {
-		authorization.n = bytes_find(authorization, ' ');
-		return errinfo_set(&call->why, ERR_NOT_AUTHENTICATED,
-		    "Authorization by '%.*s' is not offered here: use a certificate",
-		    BYTES_ARG(authorization));
-	}
-	return by_certificate(conn, trust, caller, call);
+		a->done(a, e);
+	else if (has_token(a->call))
+		a->done(a, by_token(a->caller, a->call));
+	else if (authorization.p != NULL)
+		by_header(a, authorization);
+	else
+		a->done(a, by_certificate(a->conn, a->trust, a->caller, a->call));
 }

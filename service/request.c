@@ -7,14 +7,22 @@
 #include "service/authenticate.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
+#include "service/core/encode.h"
 #include "service/core/log.h"
+#include "service/primed.h"
 #include "service/reply.h"
 
-enum { REQUEST_MAGIC = 0x52455121, KEPT_MAX = 64, ID_SIZE = 24 };
+enum {
+	REQUEST_MAGIC = 0x52455121,
+	KEPT_MAX = 64,
+	ID_SIZE = 24,
+	SHOWN_MAX = 4096, /* of a path, in the access log */
+	METHOD_SHOWN_MAX = 32,
+};
 
 enum step { STEP_NEXT, STEP_WAIT, STEP_FAIL };
 
-enum phase { ROUTE_IT, AUTHENTICATE, AUTHORIZE, ACCEPT, OPERATE, RESPOND, OVER };
+enum phase { ROUTE_IT, AUTHENTICATE, AUTHORIZE, ACCEPT, OPERATE, PRIME, RESPOND, OVER };
 
 struct request {
 	uint32_t magic;
@@ -27,6 +35,8 @@ struct request {
 	struct arena arena;
 	struct caller caller;
 	struct op_call call;
+	struct primed primed; /* the answer's source, when there is one */
+	struct authenticate authenticate;
 	char id[ID_SIZE];
 	uint64_t started_us;
 
@@ -131,7 +141,8 @@ route_it(struct request *r)
 				   BYTES_ARG(head->method_name)));
 	}
 	if (e != ERR_OK)
-		return fail(r, errinfo_set(&call->why, e, "nothing is at %.*s",
+		return fail(r, errinfo_set(&call->why, e,
+				   "nothing is at %.*s; the space is below /vault/",
 				   BYTES_ARG(head->path)));
 	call->op = r->route->op;
 	call->rest = r->rest;
@@ -140,13 +151,29 @@ route_it(struct request *r)
 	return e == ERR_OK ? STEP_NEXT : fail(r, e);
 }
 
+static void
+authenticated(struct authenticate *a, enum err err)
+{
+	struct request *r = container_of(a, struct request, authenticate);
+
+	r->err = err;
+	resume(r, err == ERR_OK ? STEP_NEXT : STEP_FAIL);
+}
+
 static enum step
 authenticate(struct request *r)
 {
-	enum err e =
-	    authenticate_caller(r->conn, r->loop->trust, r->door, &r->caller, &r->call);
-
-	return e == ERR_OK ? STEP_NEXT : fail(r, e);
+	r->authenticate = (struct authenticate){
+	    .conn = r->conn,
+	    .trust = r->loop->trust,
+	    .passwords = r->loop->passwords,
+	    .door = r->door,
+	    .caller = &r->caller,
+	    .call = &r->call,
+	    .done = authenticated,
+	};
+	authenticate_caller(&r->authenticate);
+	return STEP_WAIT;
 }
 
 static enum step
@@ -225,6 +252,31 @@ operate(struct request *r)
 	return STEP_WAIT;
 }
 
+static void
+first_bytes_there(void *arg, enum err err)
+{
+	struct request *r = arg;
+
+	r->err = err;
+	if (err != ERR_OK)
+		r->call.why = r->primed.base.why;
+	resume(r, err == ERR_OK ? STEP_NEXT : STEP_FAIL);
+}
+
+/* What cannot even begin to be read is refused with a status. */
+static enum step
+prime(struct request *r)
+{
+	struct op_reply *reply = &r->call.reply;
+	struct source *inner = reply->source;
+
+	if (inner == NULL || r->call.is_head)
+		return STEP_NEXT;
+	reply->source = &r->primed.base;
+	primed_begin(&r->primed, inner, first_bytes_there, r);
+	return STEP_WAIT;
+}
+
 /* Is the client sending, or has it sent, a body it would repeat? */
 static bool
 body_begun(const struct request *r)
@@ -259,7 +311,8 @@ respond(struct request *r)
 		if (call->reply.source != NULL)
 			source_close(call->reply.source);
 		reply_fault(call, r->err, body_begun(r));
-		if (err_http_status(r->err) >= 500)
+		/* A client that went away is in the access log. */
+		if (err_http_status(r->err) >= 500 && r->err != ERR_CANCELLED)
 			log_warning("request %s failed: %s: %s", r->id, err_fault(r->err),
 			    errinfo_text(&call->why));
 	}
@@ -283,6 +336,7 @@ static enum step (*const steps[])(struct request *r) = {
     [AUTHORIZE] = authorize,
     [ACCEPT] = accept_body,
     [OPERATE] = operate,
+    [PRIME] = prime,
     [RESPOND] = respond,
 };
 
@@ -478,20 +532,39 @@ begin_admin(void *arg, struct conn *conn, enum err err, const struct errinfo *wh
 	begin(arg, conn, ROUTE_ADMIN, err, why);
 }
 
-/* The path as it may be logged: without the secret of a pre-authorised URL. */
-static struct bytes
-loggable_path(struct request *r, struct bytes path)
+/* The part of a pre-authorised URL that nobody may read, escaped or not. */
+static bool
+is_secret(struct request *r, struct bytes part)
 {
-	struct bytes mark = BYTES("/preauth:"), front, rest;
-	const char *at = path.n == 0 ? NULL : memmem(path.p, path.n, mark.p, mark.n);
+	struct bytes mark = BYTES("preauth:"), plain;
 
-	if (at == NULL)
-		return path;
-	front = (struct bytes){path.p, (size_t)(at - path.p) + mark.n};
-	rest = bytes_skip(path, front.n);
-	rest = bytes_skip(rest, bytes_find(rest, '/'));
-	path = arena_format(&r->arena, "%.*s...%.*s", BYTES_ARG(front), BYTES_ARG(rest));
-	return path.p == NULL ? front : path;
+	if (bytes_starts(part, mark))
+		return true;
+	return bytes_find(part, '%') < part.n &&
+	       pct_decode(&r->arena, part, false, &plain) && bytes_starts(plain, mark);
+}
+
+/* A path as it may be logged: no secrets, and no longer than fits a line. */
+static void
+log_path(struct request *r, struct str *line, struct bytes path)
+{
+	struct str shown;
+
+	str_init(&shown, 2 * 65536);
+	while (path.n > 0 && shown.n < SHOWN_MAX) {
+		struct bytes part = {path.p, bytes_find(path, '/')};
+
+		str_add(&shown, is_secret(r, part) ? BYTES("preauth:...") : part);
+		path = bytes_skip(path, part.n);
+		if (path.n > 0) {
+			str_addc(&shown, '/');
+			path = bytes_skip(path, 1);
+		}
+	}
+	if (shown.n > SHOWN_MAX)
+		shown.n = SHOWN_MAX;
+	log_quote(line, "path", str_bytes(&shown));
+	str_release(&shown);
 }
 
 static void
@@ -499,13 +572,16 @@ log_request(struct request *r, uint64_t sent, bool broken)
 {
 	const struct http_head *head = conn_head(r->conn);
 	uint64_t us = clock_mono_us() - r->started_us;
+	struct bytes method = head->method_name;
 	struct str line;
 
+	if (method.n > METHOD_SHOWN_MAX)
+		method.n = METHOD_SHOWN_MAX;
 	str_init(&line, 32 * 1024);
 	str_addf(&line, "id=%s peer=%s", r->id, conn_peer(r->conn));
 	log_quote(&line, "user", r->caller.name);
-	log_quote(&line, "method", head->method_name);
-	log_quote(&line, "path", loggable_path(r, head->path));
+	log_quote(&line, "method", method);
+	log_path(r, &line, head->path);
 	str_addf(&line, " status=%d in=%llu out=%llu ms=%llu.%03llu",
 	    r->call.reply.status, (unsigned long long)conn_received(r->conn),
 	    (unsigned long long)sent, (unsigned long long)us / 1000,

@@ -15,6 +15,7 @@
 #ifndef QUARTET_REQUEST_H
 #define QUARTET_REQUEST_H
 
+#include "auth/passwords.h"
 #include "auth/x509.h"
 #include "service/http/conn.h"
 #include "service/op/op.h"
@@ -26,6 +27,7 @@ struct request;
 struct request_loop {
 	struct op_env env;
 	const struct x509_trust *trust; /* NULL: no certificate is believed */
+	struct passwords *passwords;
 	unsigned index; /* of the loop, for request ids */
 	/* request.c's own */
 	struct request *free;

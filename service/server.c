@@ -12,7 +12,9 @@
 #include "service/core/log.h"
 #include "service/http/listen.h"
 #include "service/http/tls.h"
+#include "service/job/engine.h"
 #include "service/keeper.h"
+#include "service/op/runners.h"
 #include "service/request.h"
 #include "service/space.h"
 
@@ -22,6 +24,7 @@ enum {
 	SETTLE_MS = 5000, /* for the first probes, at start */
 	POLL_MS = 10,
 	ABORT_MS = 3000, /* for what is cut off at the end */
+	WRONG_PASSWORD_MS = 1000, /* before it is called wrong */
 };
 
 /* A loop that serves requests. */
@@ -55,6 +58,8 @@ struct server {
 	pthread_t background_thread;
 	bool background_running;
 	struct mirror *mirror;
+	struct op_env background_env; /* what jobs run with */
+	struct jobs *jobs;
 	struct loop_job background_job;
 	_Atomic unsigned connections, admin_connections;
 	_Atomic unsigned acknowledged; /* loops that have done the current job */
@@ -90,17 +95,20 @@ static enum err
 open_doors(struct server *s, struct errinfo *why)
 {
 	const struct settings *settings = s->settings;
-	enum err e;
+	enum err e = ERR_OK;
 
 	if (settings->listen_tls.n > ADDRESSES_MAX ||
 	    settings->listen_plain.n > ADDRESSES_MAX)
 		return errinfo_set(why, ERR_CONFIG, "more than %d addresses to listen on",
 		    ADDRESSES_MAX);
-	e = open_sockets(s, &settings->listen_tls, s->tls_fds, "TLS", why);
+	/* First the one that can be had only once: with the others a server started by
+	 * mistake would take connections away from the one that runs. */
+	if (settings->admin_socket[0] != '\0')
+		e = listen_open_unix(settings->admin_socket, &s->admin_fd, why);
+	if (e == ERR_OK)
+		e = open_sockets(s, &settings->listen_tls, s->tls_fds, "TLS", why);
 	if (e == ERR_OK)
 		e = open_sockets(s, &settings->listen_plain, s->plain_fds, "plain", why);
-	if (e == ERR_OK && settings->admin_socket[0] != '\0')
-		e = listen_open_unix(settings->admin_socket, &s->admin_fd, why);
 	return e;
 }
 
@@ -119,6 +127,8 @@ close_doors(struct server *s)
 {
 	close_all(s->tls_fds, s->settings->listen_tls.n * s->n_loops);
 	close_all(s->plain_fds, s->settings->listen_plain.n * s->n_loops);
+	if (s->admin_fd >= 0) /* ours, so the path is too */
+		(void)unlink(s->settings->admin_socket);
 	close_all(&s->admin_fd, 1);
 }
 
@@ -127,14 +137,17 @@ start_keeper(struct server *s, struct errinfo *why)
 {
 	size_t n_tls = s->settings->listen_tls.n * s->n_loops;
 	size_t n_plain = s->settings->listen_plain.n * s->n_loops;
-	int *fds = calloc(n_tls + n_plain + 1, sizeof *fds);
+	size_t n = n_tls + n_plain;
+	int *fds = calloc(n + 1, sizeof *fds);
 	enum err e;
 
 	if (fds == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for the keeper");
 	(void)memcpy(fds, s->tls_fds, n_tls * sizeof *fds);
 	(void)memcpy(fds + n_tls, s->plain_fds, n_plain * sizeof *fds);
-	e = keeper_start(fds, n_tls + n_plain, &s->keeper, why);
+	if (s->admin_fd >= 0)
+		fds[n++] = s->admin_fd;
+	e = keeper_start(fds, n, &s->keeper, why);
 	free(fds);
 	return e;
 }
@@ -273,6 +286,34 @@ open_mirror(struct server *s, struct errinfo *why)
 	return ERR_OK;
 }
 
+/* Jobs run on the background loop, as requests do on theirs. */
+static enum err
+open_jobs(struct server *s, struct errinfo *why)
+{
+	struct jobs_config config = {
+	    .loop = s->background,
+	    .store = s->store,
+	    .settings = s->settings,
+	    .runner = {[JOB_LIST_TRANSFERS] = run_transfer,
+		[JOB_LIST_DELETE] = run_delete,
+		[JOB_LIST_SETPROPS] = run_setprops},
+	    .env = &s->background_env,
+	};
+	enum err e;
+
+	s->background_env = (struct op_env){
+	    .settings = s->settings,
+	    .space = &s->space,
+	    .loop = s->background,
+	    .store = s->store,
+	    .mirror = s->mirror,
+	    .pool = s->pool,
+	    .workers = s->workers,
+	};
+	e = store_reader_new(s->store, &s->background_env.reader, why);
+	return e == ERR_OK ? jobs_open(&config, &s->jobs, why) : e;
+}
+
 static void *
 run_background(void *arg)
 {
@@ -288,6 +329,8 @@ start_background(struct server *s, struct errinfo *why)
 
 	if (e == ERR_OK)
 		e = open_mirror(s, why);
+	if (e == ERR_OK)
+		e = open_jobs(s, why);
 	if (e != ERR_OK)
 		return e;
 	failed = pthread_create(&s->background_thread, NULL, run_background, s);
@@ -391,11 +434,16 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 		.store = s->store,
 		.mirror = s->mirror,
 		.pool = s->pool,
-		.workers = s->workers},
+		.workers = s->workers,
+		.jobs = s->jobs},
 	    .trust = s->trust,
 	    .index = index,
 	};
 	e = store_reader_new(s->store, &sl->requests.env.reader, why);
+	if (e != ERR_OK)
+		return e;
+	e = passwords_new(sl->loop, s->workers, s->settings->password_memory,
+	    WRONG_PASSWORD_MS, &sl->requests.passwords, why);
 	if (e != ERR_OK)
 		return e;
 	sl->public_group = group_of(sl, &request_public_handler, &s->connections);
@@ -541,9 +589,30 @@ look_if_quiet(struct loop_job *job)
 {
 	struct server *s = container_of(job, struct server, background_job);
 
+	jobs_stop(s->jobs);
 	mirror_stop(s->mirror);
-	s->quiet = mirror_quiet(s->mirror);
+	s->quiet = jobs_quiet(s->jobs) && mirror_quiet(s->mirror);
 	s->acknowledged = 1;
+}
+
+/* So that nobody waits for a job any more. */
+static void
+stop_jobs(struct loop_job *job)
+{
+	struct server *s = container_of(job, struct server, background_job);
+
+	jobs_stop(s->jobs);
+	s->acknowledged = 1;
+}
+
+static void
+on_background(struct server *s, void (*run)(struct loop_job *job))
+{
+	s->acknowledged = 0;
+	s->background_job.run = run;
+	loop_post(s->background, &s->background_job);
+	while (s->acknowledged == 0)
+		(void)usleep(1000);
 }
 
 static bool
@@ -552,11 +621,7 @@ quiet_background(struct server *s)
 	uint64_t until = clock_mono_ms() + ABORT_MS;
 
 	do {
-		s->acknowledged = 0;
-		s->background_job.run = look_if_quiet;
-		loop_post(s->background, &s->background_job);
-		while (s->acknowledged == 0)
-			(void)usleep(1000);
+		on_background(s, look_if_quiet);
 		if (s->quiet)
 			return true;
 		(void)usleep(POLL_MS * 1000);
@@ -577,6 +642,7 @@ end_loops(struct server *s)
 		while (sl->n_listeners > 0)
 			listener_free(sl->listeners[--sl->n_listeners]);
 		request_loop_release(&sl->requests);
+		passwords_free(sl->requests.passwords);
 		store_reader_free(sl->requests.env.reader);
 		loop_free(sl->loop);
 	}
@@ -606,6 +672,8 @@ server_stop(struct server *s)
 	keeper_stop(s->keeper); /* it holds the doors open */
 	on_all_loops(s, stop_accepting);
 	close_doors(s);
+	if (s->background_running)
+		on_background(s, stop_jobs);
 	if (s->pool != NULL && !wait_until_idle(s, s->settings->stop_grace)) {
 		log_warning("%u connections are cut off", s->connections);
 		on_all_loops(s, abort_connections);
@@ -618,6 +686,8 @@ server_stop(struct server *s)
 	end_loops(s);
 	if (!end_background(s))
 		return false;
+	jobs_free(s->jobs);
+	store_reader_free(s->background_env.reader);
 	store_close(s->store);
 	worker_pool_free(s->workers);
 	loop_free(s->background);
@@ -625,8 +695,6 @@ server_stop(struct server *s)
 	arena_release(&s->space_arena);
 	tls_context_unref(s->tls);
 	x509_trust_free(s->trust);
-	if (s->settings->admin_socket[0] != '\0')
-		(void)unlink(s->settings->admin_socket);
 	free(s->tls_fds);
 	free(s->plain_fds);
 	free(s);

@@ -9,7 +9,8 @@
  *   abandon  unlink whatever name it has ─► close ─► fsync leaf directory, if it had its
  *            final name: that may be on the disk by now, and nobody looks for it later
  *
- * A short write is a failure: the file is abandoned, never patched.
+ * A short write is a failure: the file is abandoned, never patched. The disk is full
+ * then: that is when a file system takes a part, and the next write would say so.
  */
 #include "storage/location_dir.h"
 
@@ -20,6 +21,7 @@
 #include <string.h>
 
 #include "service/core/check.h"
+#include "service/core/kill_point.h"
 
 struct location_file {
 	uint64_t id;
@@ -82,8 +84,10 @@ dir_synced(struct dir_waiter *w, int result)
 {
 	struct run *run = container_of(w, struct run, waiter);
 
-	if (result == 0)
+	if (result == 0) {
+		kill_point("s5");
 		free_file(run);
+	}
 	end(run, result, "fsync of the directory");
 }
 
@@ -117,6 +121,7 @@ renamed(struct io_op *op)
 		end(run, (int)op->result, "rename");
 		return;
 	}
+	kill_point("s4");
 	file->renamed = true;
 	run->waiter.synced = dir_synced;
 	location_sync_dir(run->d, run->leaf, &run->waiter);
@@ -144,6 +149,7 @@ file_synced(struct io_op *op)
 		end(run, (int)op->result, "fsync");
 		return;
 	}
+	kill_point("s3");
 	location_blob_path(file->id, run->put->md5, file->path);
 	leaf_path(file->id, run->leaf);
 	rename_file(run);
@@ -166,11 +172,13 @@ written(struct io_op *op)
 	struct run *run = container_of(op, struct run, op);
 
 	if (op->result >= 0 && (size_t)op->result != run->put->n)
-		op->result = -EIO;
-	if (op->result < 0)
+		op->result = -ENOSPC;
+	if (op->result < 0) {
 		end(run, (int)op->result, "write");
-	else
-		finish(run);
+		return;
+	}
+	kill_point("s2");
+	finish(run);
 }
 
 static void
@@ -210,6 +218,7 @@ opened(struct io_op *op)
 		end(run, (int)op->result, "create");
 		return;
 	}
+	kill_point("s1");
 	file->fd = (int)op->result;
 	write_piece(run);
 }

@@ -85,4 +85,17 @@ struct node {
 	struct bytes unknown_parts; /* what a newer server stored; kept as it is */
 };
 
+/*
+ * The length a node is shown and sorted with: of a container all that is below it, of a
+ * link, as lstat has it, that of its target's text. Never 0 for a link: the vos client
+ * takes what it cannot read and has length 0 for an empty file, and reports success.
+ */
+static inline uint64_t
+node_shown_length(const struct node *node)
+{
+	if (node->type == NODE_CONTAINER)
+		return node->total_bytes;
+	return node->type == NODE_LINK ? node->target.n : node->length;
+}
+
 #endif

@@ -6,6 +6,7 @@
 #include "storage/nodes.h"
 
 #include "service/core/check.h"
+#include "service/core/kill_point.h"
 #include "storage/blob_write.h"
 #include "storage/keys.h"
 #include "storage/node_codec.h"
@@ -499,10 +500,16 @@ apply_put_file(struct change *change, struct write *w)
 		if (e != ERR_OK)
 			return e;
 	}
-	if (id == 0)
-		return put_new_file(r, w, &parent);
-	e = load_node(w, id, &node, why);
-	return e == ERR_OK ? replace_file(r, w, &node) : e;
+	if (id == 0) {
+		e = put_new_file(r, w, &parent);
+	} else {
+		e = load_node(w, id, &node, why);
+		if (e == ERR_OK)
+			e = replace_file(r, w, &node);
+	}
+	if (e == ERR_OK)
+		kill_point("s6");
+	return e;
 }
 
 void

@@ -302,7 +302,7 @@ sort_row(struct db_txn *txn, const struct children *c, enum nodes_sort by,
 	if (by == NODES_SORT_DATE)
 		out->value = (uint64_t)node.changed_ms;
 	else
-		out->value = node.type == NODE_CONTAINER ? node.total_bytes : node.length;
+		out->value = node_shown_length(&node);
 	return ERR_OK;
 }
 

@@ -252,18 +252,15 @@ write_batches(void *arg)
 		bool stopping =
 		    writer->stopping; /* before the take: what follows is the rest */
 		struct queue_item *taken = queue_take(&writer->queue);
+		struct pollfd p = {.fd = queue_fd(&writer->queue), .events = POLLIN};
 
 		while (taken != NULL)
 			commit_and_answer(writer, cut(&taken, writer->batch_max));
 		if (stopping)
 			return NULL;
-		if (taken == NULL) {
-			struct pollfd p = {
-			    .fd = queue_fd(&writer->queue), .events = POLLIN};
-
-			if (poll(&p, 1, -1) < 0)
-				CHECK(errno == EINTR);
-		}
+		/* The take may have swallowed the wake-up that says so. */
+		if (!writer->stopping && poll(&p, 1, -1) < 0)
+			CHECK(errno == EINTR);
 	}
 }
 

@@ -14,9 +14,13 @@
 
 enum {
 	READ_ROOM = 4096,
+	KEPT_ROOM = 16 * 1024, /* of either buffer, while a connection is idle */
 	ARENA_LIMIT = 256 * 1024, /* for the head; operations have arenas of their own */
 	TURN_MAX = 4 * 1024 * 1024, /* bytes sent before other connections have a turn */
+	TURN_REQUESTS = 32, /* the same for answers, of a client that pipelines */
 };
+
+#define OUT_LIMIT (SIZE_MAX / 4) /* texts have their limits where they are made */
 
 /* What a step says to the runner. */
 enum turn { TURN_AGAIN, TURN_WAIT };
@@ -39,7 +43,7 @@ conn_new(struct conn_group *group, int fd, struct tls_context *tls, const char *
 	c->is_tls = tls != NULL;
 	(void)snprintf(c->peer, sizeof c->peer, "%s", peer);
 	arena_init(&c->arena, ARENA_LIMIT);
-	str_init(&c->out, SIZE_MAX / 4);
+	str_init(&c->out, OUT_LIMIT);
 	c->next = group->first;
 	if (c->next != NULL)
 		c->next->prev = c;
@@ -88,6 +92,23 @@ void
 conn_break(struct conn *c)
 {
 	c->state = CONN_DEAD;
+}
+
+void
+conn_flush(struct conn *c)
+{
+	while (c->out_at < c->out.n) {
+		struct iovec v = {c->out.p + c->out_at, c->out.n - c->out_at};
+		size_t n;
+
+		/* What breaks here breaks again with the body. */
+		if (transport_write(c->transport, &v, 1, &n, &c->write_want) !=
+		    TRANSPORT_DONE)
+			return;
+		c->out_at += n;
+	}
+	str_clear(&c->out);
+	c->out_at = 0;
 }
 
 /* Pace */
@@ -149,6 +170,8 @@ next_deadline(const struct conn *c, uint64_t now)
 	case CONN_BUSY:
 	case CONN_ANSWER:
 	case CONN_DRAIN:
+	case CONN_CLOSE:
+	case CONN_LINGER:
 		if (!waits_for_client(c))
 			return 0;
 		return c->pace.waited_ms < g->stall_timeout_ms
@@ -185,7 +208,7 @@ refuse_input(struct conn *c)
 	c->head.chunked = c->head.expect_continue = false;
 	c->head.length = UINT64_MAX;
 	conn_input_begin(c);
-	c->refused = c->close_after = true;
+	c->lingers = c->close_after = true;
 }
 
 /* The handler answers a head that could not be read. */
@@ -239,6 +262,9 @@ head_too_slow(struct conn *c)
 	struct errinfo why = {.code = ERR_TIMEOUT};
 
 	refuse_head(c, ERR_TIMEOUT, &why);
+	/* Nor is anything waited for behind the answer. */
+	c->input.broken = true;
+	c->lingers = false;
 }
 
 /* Move what was not used to the front. */
@@ -310,6 +336,13 @@ handshake(struct conn *c)
 }
 
 static void
+begin_close(struct conn *c)
+{
+	c->state = CONN_CLOSE;
+	pace_reset(c);
+}
+
+static void
 conn_timeout(void *arg)
 {
 	struct conn *c = arg;
@@ -320,10 +353,12 @@ conn_timeout(void *arg)
 	pace_update(c, now);
 	if (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD) {
 		if (now >= next_deadline(c, now)) {
-			if (c->state == CONN_HEAD && c->in_n > c->in_at)
+			if (c->state == CONN_HANDSHAKE)
+				conn_break(c);
+			else if (c->in_n > c->in_at)
 				head_too_slow(c);
 			else /* not even a byte: nobody to answer */
-				conn_break(c);
+				begin_close(c);
 		}
 	} else if (waits_for_client(c) && too_slow(c)) {
 		if (c->state == CONN_BUSY) { /* the handler hears it from the body */
@@ -384,20 +419,20 @@ conn_reply(struct conn *c, const struct conn_reply *r)
 
 	MAGIC_CHECK(c, CONN_MAGIC);
 	CHECK(c->state == CONN_BUSY && !c->replied);
-	if (!conn_input_skip(c))
-		c->close_after =
-		    true; /* what is left of the body is not the next request */
+	/* What is left of the body is not the next request. */
+	if (!conn_input_skip(c) || c->group->stopping)
+		c->close_after = true;
 	c->replied = true;
 	c->state = CONN_ANSWER;
 	c->answer = r->source;
 	/* HTTP/1.0 knows no chunks: there the end of the connection is the end. */
 	c->answer_chunked = r->source != NULL && r->length == UINT64_MAX && !is_head &&
 			    c->head.minor >= 1;
-	if (r->source != NULL && r->length == UINT64_MAX && !c->answer_chunked)
+	if (r->source != NULL && r->length == UINT64_MAX && !c->answer_chunked &&
+	    !is_head)
 		c->close_after = true;
 	c->answer_left = r->length;
-	str_clear(&c->out);
-	c->out_at = 0;
+	c->begun = false;
 	write_head(c, r, length);
 	if (is_head && c->answer != NULL) {
 		source_close(c->answer);
@@ -458,6 +493,7 @@ consume(struct conn *c, size_t n)
 	size_t head = c->out.n - c->out_at;
 
 	conn_moved(c, n);
+	c->begun = true;
 	if (n < head) {
 		c->out_at += n;
 		return;
@@ -504,6 +540,21 @@ end_request(struct conn *c, bool broken)
 	c->group->handler->over(c->group->arg, c, c->sent, broken);
 }
 
+/* Many idle connections must not hold what their largest request once took. */
+static void
+trim_buffers(struct conn *c)
+{
+	if (c->in_n == 0 && c->in_room > KEPT_ROOM) {
+		free(c->in);
+		c->in = NULL;
+		c->in_room = 0;
+	}
+	if (c->out.room > KEPT_ROOM) {
+		str_release(&c->out);
+		str_init(&c->out, OUT_LIMIT);
+	}
+}
+
 static void
 next_request(struct conn *c)
 {
@@ -514,31 +565,41 @@ next_request(struct conn *c)
 	c->idle_since_ms = clock_mono_ms();
 	c->head_started_ms = c->in_at < c->in_n ? c->idle_since_ms : 0;
 	compact(c);
-	if (c->group->stopping)
-		conn_break(c);
+	trim_buffers(c);
 }
 
 static enum turn
 answered(struct conn *c)
 {
 	end_request(c, false);
-	if (!c->close_after) {
+	if (!c->close_after && !c->group->stopping) {
 		next_request(c);
-		return TURN_AGAIN;
+		if (++c->in_turn < TURN_REQUESTS)
+			return TURN_AGAIN;
+		c->write_want = LOOP_WRITE;
+		return TURN_WAIT;
 	}
-	if (c->input.ended || c->input.broken) {
-		transport_close(c->transport);
-		conn_break(c);
-	} else {
-		/* A client that still sends its body sees an end of ours only afterwards;
-		 * one whose head was refused may be waiting for just that. */
-		if (c->refused)
-			transport_close(c->transport);
-		c->state = CONN_DRAIN;
-		c->drained_from = c->input.received;
-		pace_reset(c);
-	}
+	if (c->in_at < c->in_n && c->input.ended)
+		c->lingers = true;
+	/* A client that still sends its body looks up only afterwards. */
+	c->state =
+	    c->lingers || c->input.ended || c->input.broken ? CONN_CLOSE : CONN_DRAIN;
+	c->taken = 0;
+	pace_reset(c);
 	return TURN_AGAIN;
+}
+
+/* Have the next bytes ready; false: there are none for now, or it broke. */
+static bool
+fill(struct conn *c)
+{
+	if (c->slice.piece != NULL || c->answer_ended)
+		return true;
+	if (!c->answer_waits && next_slice(c))
+		return true;
+	/* A head waits for the first bytes, so that both go out in one write; the end of
+	 * a chunk does not. */
+	return c->state != CONN_DEAD && c->begun && c->out_at < c->out.n;
 }
 
 static enum turn
@@ -547,12 +608,8 @@ send_answer(struct conn *c)
 	size_t turn = 0, n;
 
 	for (;;) {
-		if (c->slice.piece == NULL && !c->answer_ended) {
-			/* A head waits for the first bytes, so that both go out in one
-			 * write. */
-			if (c->answer_waits || !next_slice(c))
-				return c->state == CONN_DEAD ? TURN_AGAIN : TURN_WAIT;
-		}
+		if (!fill(c))
+			return c->state == CONN_DEAD ? TURN_AGAIN : TURN_WAIT;
 		if (c->slice.piece == NULL && c->out_at == c->out.n)
 			return answered(c);
 		if (turn > TURN_MAX) {
@@ -579,8 +636,24 @@ drain(struct conn *c)
 {
 	if (!conn_input_drain(c))
 		return TURN_WAIT;
-	if (!c->refused)
-		transport_close(c->transport);
+	c->state = CONN_CLOSE;
+	return TURN_AGAIN;
+}
+
+static enum turn
+close_end(struct conn *c)
+{
+	if (transport_close(c->transport, &c->write_want) == TRANSPORT_AGAIN)
+		return TURN_WAIT;
+	c->state = c->lingers ? CONN_LINGER : CONN_DEAD;
+	return TURN_AGAIN;
+}
+
+static enum turn
+linger(struct conn *c)
+{
+	if (!conn_input_drop(c))
+		return TURN_WAIT;
 	conn_break(c);
 	return TURN_AGAIN;
 }
@@ -617,6 +690,10 @@ step(struct conn *c)
 		return send_answer(c);
 	case CONN_DRAIN:
 		return drain(c);
+	case CONN_CLOSE:
+		return close_end(c);
+	case CONN_LINGER:
+		return linger(c);
 	case CONN_DEAD:
 		break;
 	}
@@ -644,6 +721,7 @@ conn_run(struct conn *c)
 	if (c->running)
 		return;
 	c->running = true;
+	c->in_turn = 0;
 	while (step(c) == TURN_AGAIN)
 		continue;
 	c->running = false;
@@ -666,8 +744,11 @@ conn_ready(void *arg, unsigned what)
 	}
 	c->running = true;
 	pace_update(c, clock_mono_ms());
-	if (writes)
+	if (writes) {
 		c->write_want = 0;
+		if (c->state == CONN_BUSY)
+			conn_flush(c);
+	}
 	if (reads) {
 		if (c->state == CONN_BUSY)
 			conn_input_ready(c);
@@ -688,9 +769,10 @@ conn_group_stop(struct conn_group *group)
 	group->stopping = true;
 	for (struct conn *c = group->first; c != NULL; c = next) {
 		next = c->next;
-		if (c->state == CONN_HANDSHAKE ||
-		    (c->state == CONN_HEAD && c->in_n == c->in_at))
+		if (c->state == CONN_HANDSHAKE)
 			conn_break(c);
+		else if (c->state == CONN_HEAD && c->in_n == c->in_at)
+			begin_close(c);
 		conn_run(c);
 	}
 }

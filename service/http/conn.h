@@ -2,9 +2,9 @@
 /*
  * conn - one client's connection: heads in, bodies in and out, one request at a time.
  *
- *   HANDSHAKE ─► HEAD ─► BUSY ─► ANSWER ─┬─► HEAD      kept alive
- *                 ▲                      ├─► DRAIN ─► closed, body refused before it came
- *                 └──────────────────────┴─► closed
+ *   HANDSHAKE ─► HEAD ─► BUSY ─► ANSWER ─┬─► HEAD              kept alive
+ *                 ▲                      ├─► DRAIN ─┐          body refused before it
+ * came └──────────────────────┴──────────┴─► CLOSE ─► LINGER ─► gone
  *
  * The handler is told of each request and answers with conn_reply, now or later. Before
  * that it may pull the body, as a source (conn_body) or as one text (conn_collect); the
@@ -14,7 +14,8 @@
  *
  * An answer to a request whose body was not read goes out at once; then the body is read
  * and dropped, up to a limit, and the connection closed: clients that only look up from
- * sending when they are done still see the answer (architecture D31).
+ * sending when they are done still see the answer (architecture D31). Where it cannot be
+ * known what else comes (a head or chunks that make no sense), our end is closed first.
  *
  * Slow clients are cut: a head must come within head_timeout; a body, and the taking of
  * an answer, must move min_rate bytes a second over each stall_timeout spent waiting.

@@ -64,17 +64,11 @@ input_broken(struct conn *c, enum err err, const char *text)
 static void
 send_continue(struct conn *c)
 {
-	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	struct iovec v = {(void *)(uintptr_t)text, sizeof text - 1};
-	unsigned want;
-	size_t n;
-
 	if (!c->continue_due)
 		return;
 	c->continue_due = false;
-	/* At the start of a body the socket's buffer is empty; a client that does not get
-	 * this sends after a while all the same. */
-	(void)transport_write(c->transport, &v, 1, &n, &want);
+	str_adds(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+	conn_flush(c);
 }
 
 /*
@@ -88,7 +82,7 @@ decode(struct conn *c, uint8_t *at, size_t n, size_t *used_out, size_t *body_out
 
 	if (e == ERR_OK)
 		return TRANSPORT_DONE;
-	c->input.broken = c->close_after = true;
+	c->input.broken = c->close_after = c->lingers = true;
 	return TRANSPORT_BROKEN;
 }
 
@@ -126,12 +120,14 @@ take_fresh(struct conn *c, uint8_t *to, size_t room, size_t *n_out)
 		return TRANSPORT_BROKEN;
 	}
 	conn_moved(c, n);
+	c->taken += n; /* the framing of chunks included */
 	*n_out = used = n;
 	if (!c->input.chunked)
 		return TRANSPORT_DONE;
 	r = decode(c, to, n, &used, n_out);
-	if (r == TRANSPORT_DONE && used < n)
-		c->close_after = true; /* pipelined behind chunks: to be asked again */
+	if (r == TRANSPORT_DONE &&
+	    used < n) /* pipelined behind chunks: to be asked again */
+		c->close_after = c->lingers = true;
 	return r;
 }
 
@@ -331,15 +327,16 @@ collect(struct conn *c)
 
 	for (;;) {
 		size_t want = in->chunked ? 4096 : (size_t)in->left;
-		uint8_t *to;
+		uint8_t *to = NULL;
 		size_t n;
 
-		if (in->ended) {
+		if (in->ended && in->text.n <= in->text_max) {
 			text_over(c, ERR_OK,
 			    in->text.p == NULL ? BYTES("") : str_bytes(&in->text));
 			return;
 		}
-		to = (uint8_t *)str_reserve(&in->text, want);
+		if (in->text.n <= in->text_max)
+			to = (uint8_t *)str_reserve(&in->text, want);
 		if (to == NULL) {
 			(void)errinfo_set(
 			    &in->why, ERR_TOO_LARGE, "more than %zu bytes", in->text_max);
@@ -421,20 +418,19 @@ conn_input_skip(struct conn *c)
 	struct conn_input *in = &c->input;
 	size_t here = c->in_n - c->in_at;
 
-	if (c->continue_due) { /* never asked for: nothing will come */
-		c->continue_due = false;
-		in->ended = true;
-		return false;
-	}
-
 	if (in->ended)
 		return true;
-	if (in->broken || in->chunked || in->left > here)
-		return false;
-	c->in_at += (size_t)in->left;
-	in->left = 0;
-	in->ended = true;
-	return true;
+	if (!in->broken && !in->chunked && in->left <= here) {
+		c->in_at += (size_t)in->left;
+		in->left = 0;
+		in->ended = true;
+		return true;
+	}
+	/* Never asked for: most likely nothing comes. */
+	if (c->continue_due && here == 0)
+		c->lingers = true;
+	c->continue_due = false;
+	return false;
 }
 
 bool
@@ -446,7 +442,7 @@ conn_input_drain(struct conn *c)
 	for (;;) {
 		switch (read_some(c, drop, sizeof drop, &n)) {
 		case TRANSPORT_DONE:
-			if (c->input.received - c->drained_from > c->group->drain_max)
+			if (c->taken > c->group->drain_max)
 				return true;
 			break;
 		case TRANSPORT_AGAIN:
@@ -456,4 +452,21 @@ conn_input_drain(struct conn *c)
 			return true;
 		}
 	}
+}
+
+bool
+conn_input_drop(struct conn *c)
+{
+	uint8_t drop[DROP_SIZE];
+	enum transport_result r;
+	size_t n;
+
+	do {
+		r = transport_read(c->transport, drop, sizeof drop, &n, &c->read_want);
+		if (r == TRANSPORT_DONE) {
+			conn_moved(c, n);
+			c->taken += n;
+		}
+	} while (r == TRANSPORT_DONE && c->taken <= c->group->drain_max);
+	return r != TRANSPORT_AGAIN;
 }

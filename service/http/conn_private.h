@@ -18,6 +18,8 @@ enum conn_state {
 	CONN_BUSY, /* the handler is at work */
 	CONN_ANSWER, /* the reply is being sent */
 	CONN_DRAIN, /* a refused body is read and dropped */
+	CONN_CLOSE, /* our end of the connection is being closed */
+	CONN_LINGER, /* it is; what still comes is dropped */
 	CONN_DEAD, /* to be freed */
 };
 
@@ -86,9 +88,11 @@ struct conn {
 	void *request;
 	bool has_request; /* the handler was told, and has not heard `over` */
 	bool close_after;
-	bool refused; /* its head could not be read */
+	bool lingers; /* unread bytes may come: closing at once would reset the connection
+		       */
 	bool continue_due;
-	uint64_t drained_from; /* input.received when dropping began */
+	uint64_t taken; /* bytes read from the socket since the answer */
+	unsigned in_turn; /* requests answered since others had a turn */
 	struct conn_input input;
 	bool waits; /* for a piece of the pool; may outlive the request */
 	struct pool_waiter waiter;
@@ -100,6 +104,7 @@ struct conn {
 	struct slice slice; /* piece NULL: none */
 	struct source *answer;
 	bool answer_chunked, answer_waits, answer_ended;
+	bool begun; /* some of it is out */
 	uint64_t answer_left; /* bytes the source still owes, when its length is known */
 	uint64_t sent;
 };
@@ -110,6 +115,9 @@ void conn_run(struct conn *c);
 /* The connection is of no use any more; conn_run frees it. Not while the handler works.
  */
 void conn_break(struct conn *c);
+
+/* Send what is in `out` ahead of the answer, as far as the socket takes it. */
+void conn_flush(struct conn *c);
 
 /* Bytes moved: count them, and the time they took. */
 void conn_moved(struct conn *c, uint64_t n);
@@ -124,8 +132,10 @@ void conn_input_ready(struct conn *c);
 void conn_input_end(struct conn *c);
 /* Skip what is left of the body without asking the client: true if it all is here. */
 bool conn_input_skip(struct conn *c);
-/* Read and drop what comes; false: wait for more. */
+/* Read and drop the rest of the body; false: wait for more. */
 bool conn_input_drain(struct conn *c);
+/* Read and drop whatever comes; false: wait for more. */
+bool conn_input_drop(struct conn *c);
 /* Make room in `in` for at least `n` more bytes. */
 bool conn_in_reserve(struct conn *c, size_t n);
 

@@ -23,9 +23,11 @@ static bool
 split_address(const char *address, char *host, size_t host_size, const char **port_out)
 {
 	const char *colon = strrchr(address, ':');
+	uint64_t port;
 	size_t n;
 
-	if (colon == NULL || colon[1] == '\0')
+	/* getaddrinfo would cut a larger one down to 16 bits. */
+	if (colon == NULL || !bytes_u64(bytes_of(colon + 1), &port) || port > UINT16_MAX)
 		return false;
 	*port_out = colon + 1;
 	n = (size_t)(colon - address);
@@ -104,6 +106,21 @@ listen_open(const char *address, bool share, int *fd_out,
 	return ERR_OK;
 }
 
+/* Does a server wait there? A socket that was left behind refuses. */
+static bool
+is_served(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool served;
+
+	if (fd < 0)
+		return false;
+	served = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
+		 errno == EAGAIN; /* so many ask it already */
+	(void)close(fd);
+	return served;
+}
+
 enum err
 listen_open_unix(const char *path, int *fd_out, struct errinfo *why)
 {
@@ -115,10 +132,11 @@ listen_open_unix(const char *path, int *fd_out, struct errinfo *why)
 		return errinfo_set(
 		    why, ERR_CONFIG, "the path of a Unix socket is too long: %s", path);
 	(void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	if (is_served(&address))
+		return errinfo_set(why, ERR_CONFIG, "another server listens on %s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return errinfo_sys(why, ERR_CONFIG, errno, "cannot make a Unix socket");
-	/* Only one server can hold the store, so a socket left behind is nobody's. */
 	(void)unlink(path);
 	mask = umask(0177);
 	bound = bind(fd, (struct sockaddr *)&address, sizeof address);

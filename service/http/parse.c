@@ -6,6 +6,7 @@
 
 #include <http_parser.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "service/core/check.h"
 
@@ -23,6 +24,10 @@ struct http_parse {
 	bool too_many;
 	/* While chunks are decoded. */
 	char *to;
+	const char *framing; /* what of it was not looked at begins here */
+	char due; /* the only byte that may come next in the framing; 0: any */
+	uint64_t chunk_left;
+	bool misframed;
 };
 
 struct http_parse *
@@ -96,11 +101,44 @@ on_head_complete(http_parser *parser)
 	return 0;
 }
 
+/*
+ * The library as packaged takes any two bytes for the CRLF behind a chunk, and any one
+ * for an LF. Sizes, extensions and trailers pass here: CR and LF come in pairs or not
+ * at all.
+ */
+static bool
+check_framing(struct http_parse *p, const char *end)
+{
+	for (; p->framing < end; p->framing++) {
+		char c = *p->framing;
+
+		if (p->due != '\0' ? c != p->due : c == '\n' || c == '\0') {
+			p->misframed = true;
+			return false;
+		}
+		p->due = c == '\r' ? '\n' : '\0';
+	}
+	return true;
+}
+
+static int
+on_chunk_header(http_parser *parser)
+{
+	of(parser)->chunk_left = parser->content_length;
+	return 0;
+}
+
 static int
 on_body(http_parser *parser, const char *at, size_t n)
 {
 	struct http_parse *p = of(parser);
 
+	if (!check_framing(p, at))
+		return 1;
+	p->framing = at + n;
+	p->chunk_left -= n;
+	if (p->chunk_left == 0)
+		p->due = '\r';
 	(void)memmove(p->to, at, n);
 	p->to += n;
 	return 0;
@@ -123,6 +161,7 @@ static const http_parser_settings callbacks = {
     .on_header_value = on_value,
     .on_headers_complete = on_head_complete,
     .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
     .on_message_complete = on_message_complete,
 };
 
@@ -171,6 +210,22 @@ check_lines(struct bytes text, struct errinfo *why)
 	return ERR_OK;
 }
 
+/* RFC 9110 5.6.2 */
+static bool
+is_token(struct bytes text)
+{
+	static const struct bytes marks = {"!#$%&'*+-.^_`|~", 15};
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = bytes_lower(text.p[i]);
+
+		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') &&
+		    bytes_find(marks, c) == marks.n)
+			return false;
+	}
+	return text.n > 0;
+}
+
 /* "GET /path HTTP/1.1": one blank each, a visible target, a version we speak. */
 static enum err
 check_request_line(
@@ -185,7 +240,7 @@ check_request_line(
 	struct bytes version =
 	    second == rest.n ? (struct bytes){rest.p, 0} : bytes_skip(rest, second + 1);
 
-	if (first == line.n || target.n == 0 || version.n == 0)
+	if (!is_token((struct bytes){line.p, first}) || target.n == 0 || version.n == 0)
 		return errinfo_set(why, ERR_BAD_REQUEST, "malformed request line");
 	if (target.n > limits->target_max)
 		return errinfo_set(why, ERR_URI_TOO_LONG,
@@ -221,7 +276,10 @@ split_target(struct bytes target, struct http_head *out, struct errinfo *why)
 	if (target.n == 0 || target.p[0] != '/')
 		return errinfo_set(
 		    why, ERR_BAD_REQUEST, "the request target is not a path");
-	target.n = bytes_find(target, '#');
+	/* Cut off there, it would name something else than the client meant. */
+	if (bytes_find(target, '#') < target.n)
+		return errinfo_set(
+		    why, ERR_BAD_REQUEST, "fragment in the request target");
 	question = bytes_find(target, '?');
 	out->path = (struct bytes){target.p, question};
 	out->query = question == target.n ? (struct bytes){NULL, 0}
@@ -230,22 +288,18 @@ split_target(struct bytes target, struct http_head *out, struct errinfo *why)
 }
 
 static enum method
-method_of(const http_parser *parser)
+method_of(struct bytes name)
 {
-	switch (parser->method) {
-	case HTTP_GET:
-		return METHOD_GET;
-	case HTTP_HEAD:
-		return METHOD_HEAD;
-	case HTTP_PUT:
-		return METHOD_PUT;
-	case HTTP_POST:
-		return METHOD_POST;
-	case HTTP_DELETE:
-		return METHOD_DELETE;
-	default:
-		return METHOD_OTHER;
-	}
+	static const struct {
+		const char *name;
+		enum method method;
+	} methods[] = {{"GET", METHOD_GET}, {"HEAD", METHOD_HEAD}, {"PUT", METHOD_PUT},
+	    {"POST", METHOD_POST}, {"DELETE", METHOD_DELETE}};
+
+	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+		if (bytes_is(name, methods[i].name))
+			return methods[i].method;
+	return METHOD_OTHER;
 }
 
 static enum err
@@ -288,6 +342,9 @@ check_headers(const struct http_parse *p, struct http_head *out, struct errinfo 
 		return errinfo_set(why, ERR_BAD_REQUEST,
 		    hosts == 0 ? "no Host header" : "more than one Host header");
 	out->chunked = codings == 1;
+	/* The library and we must mean the same body. */
+	if (out->chunked != ((p->parser.flags & F_CHUNKED) != 0))
+		return errinfo_set(why, ERR_BAD_REQUEST, "unclear transfer coding");
 	return ERR_OK;
 }
 
@@ -311,6 +368,24 @@ start(struct http_parse *p, struct http_head *head)
 	p->n_headers = 0;
 	p->after_value = p->complete = p->too_many = false;
 	p->target = (struct bytes){NULL, 0};
+	p->due = '\0';
+	p->chunk_left = 0;
+	p->misframed = false;
+}
+
+/*
+ * The library knows its own list of methods, and more of some of them (CONNECT) than we
+ * want: it sees every request as a GET.
+ */
+static size_t
+execute(struct http_parse *p, struct bytes text, size_t method)
+{
+	size_t used = http_parser_execute(&p->parser, &callbacks, "GET", 3);
+
+	if (used != 3)
+		return 0;
+	return method + http_parser_execute(
+			    &p->parser, &callbacks, text.p + method, text.n - method);
 }
 
 enum err
@@ -327,17 +402,18 @@ http_parse_head(struct http_parse *p, struct bytes text, const struct http_limit
 	if (text.n > limits->head_max)
 		return errinfo_set(why, ERR_HEAD_TOO_LARGE,
 		    "the head has more than %zu bytes", limits->head_max);
-	e = check_request_line(text, limits, why);
+	e = check_lines(text, why);
 	if (e == ERR_OK)
-		e = check_lines(text, why);
+		e = check_request_line(text, limits, why);
 	if (e != ERR_OK)
 		return e;
 	start(p, out);
-	used = http_parser_execute(&p->parser, &callbacks, text.p, text.n);
+	out->method_name = (struct bytes){text.p, bytes_find(text, ' ')};
+	out->method = method_of(out->method_name);
+	used = execute(p, text, out->method_name.n);
 	p->head = NULL;
-	if (p->parser.upgrade) /* CONNECT, or an Upgrade we do not offer */
-		p->parser.upgrade = 0;
-	else if (used != text.n || !p->complete)
+	p->parser.upgrade = 0; /* one that we do not offer */
+	if (used != text.n || !p->complete)
 		return parser_failed(p, why);
 	headers = arena_array(a, struct http_header, p->n_headers + 1);
 	if (headers == NULL)
@@ -347,9 +423,7 @@ http_parse_head(struct http_parse *p, struct bytes text, const struct http_limit
 		    p->header[i].name, bytes_trim(p->header[i].value)};
 	out->header = headers;
 	out->n_headers = p->n_headers;
-	out->method = method_of(&p->parser);
 	out->minor = p->parser.http_minor;
-	out->method_name = (struct bytes){text.p, bytes_find(text, ' ')};
 	e = check_headers(p, out, why);
 	if (e == ERR_OK)
 		e = split_target(p->target, out, why);
@@ -364,13 +438,18 @@ http_parse_chunks(struct http_parse *p, char *at, size_t n, size_t *used_out,
 	enum http_errno code;
 
 	p->to = at;
+	p->framing = at;
 	*used_out = http_parser_execute(&p->parser, &callbacks, at, n);
 	*body_out = (size_t)(p->to - at);
 	code = HTTP_PARSER_ERRNO(&p->parser);
-	*ended_out = code == HPE_PAUSED;
+	if (p->misframed ||
+	    ((code == HPE_OK || code == HPE_PAUSED) && !check_framing(p, at + *used_out)))
+		return errinfo_set(why, ERR_BAD_REQUEST,
+		    "chunked body: CR and LF not where they belong");
 	if (code != HPE_OK && code != HPE_PAUSED)
 		return errinfo_set(why, ERR_BAD_REQUEST, "chunked body: %s",
 		    http_errno_description(code));
+	*ended_out = code == HPE_PAUSED;
 	return ERR_OK;
 }
 

@@ -143,16 +143,20 @@ transport_write(
 	return sys_result(t, sent, LOOP_WRITE, want);
 }
 
-void
-transport_close(struct transport *t)
+enum transport_result
+transport_close(struct transport *t, unsigned *want)
 {
 	if (t->ssl != NULL && !t->broken && SSL_is_init_finished(t->ssl)) {
+		int result;
+
 		ERR_clear_error();
-		(void)SSL_shutdown(
-		    t->ssl); /* ours goes out; the peer's is not waited for */
+		result = SSL_shutdown(t->ssl); /* 0: the peer's is still to come */
+		if (result < 0 && ssl_result(t, result, want) == TRANSPORT_AGAIN)
+			return TRANSPORT_AGAIN;
 		ERR_clear_error();
 	}
 	(void)shutdown(t->fd, SHUT_WR);
+	return TRANSPORT_DONE;
 }
 
 const char *

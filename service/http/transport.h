@@ -41,8 +41,9 @@ enum transport_result transport_read(
 enum transport_result transport_write(
     struct transport *t, const struct iovec *v, int n, size_t *n_out, unsigned *want);
 
-/* Say that nothing more will be sent (close_notify, then FIN). */
-void transport_close(struct transport *t);
+/* Say that nothing more will be sent (close_notify, then FIN). AGAIN: not all of it out.
+ */
+enum transport_result transport_close(struct transport *t, unsigned *want);
 
 /* What went wrong last, for the log. */
 const char *transport_error(const struct transport *t);

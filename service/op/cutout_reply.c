@@ -24,42 +24,53 @@ is_meta(const struct op_call *call)
 	return bytes_is(op_param(call, "META"), "true");
 }
 
-/* A pixel section in the old spelling. */
-static bool
-is_old_section(const struct op_param *p)
-{
-	return bytes_caseeq(p->name, BYTES("cutout")) && p->value.n > 0 &&
-	       p->value.p[0] == '[';
-}
-
 bool
 cutout_asked(const struct op_call *call)
 {
 	for (size_t i = 0; i < N_NOT_DONE; i++)
 		if (op_param(call, not_done[i]).p != NULL)
 			return true;
-	for (size_t i = 0; i < call->n_params; i++)
-		if (is_old_section(&call->params[i]))
-			return true;
-	return op_param(call, "SUB").p != NULL || is_meta(call);
+	return op_param(call, "SUB").p != NULL || op_param(call, "cutout").p != NULL ||
+	       is_meta(call);
+}
+
+/* `cutout` once took shapes too: "CIRCLE ICRS 10 20 0.1", "CIRCLE=10 20 0.1". */
+static bool
+is_old_shape(struct bytes value, const char *shape)
+{
+	struct bytes word = {value.p, strlen(shape)};
+
+	if (value.n <= word.n || !bytes_caseeq(word, bytes_of(shape)))
+		return false;
+	return value.p[word.n] == ' ' || value.p[word.n] == '=';
+}
+
+/* The parameter, of those not done, that the query holds in any spelling; or NULL. */
+static const char *
+find_not_done(const struct op_call *call)
+{
+	for (size_t i = 0; i < N_NOT_DONE; i++)
+		if (op_param(call, not_done[i]).p != NULL ||
+		    is_old_shape(op_param(call, "cutout"), not_done[i]))
+			return not_done[i];
+	return NULL;
 }
 
 static enum err
 parse(struct op_call *call, const struct cutout_limits *limits, struct cutout_ask **out)
 {
 	struct bytes *sub = arena_array(call->arena, struct bytes, call->n_params);
+	const char *later = find_not_done(call);
 	size_t n = 0;
 
 	if (sub == NULL)
 		return errinfo_set(&call->why, ERR_NO_MEMORY, "too many parameters");
-	for (size_t i = 0; i < N_NOT_DONE; i++)
-		if (op_param(call, not_done[i]).p != NULL)
-			return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-			    "%s is not supported here yet: only SUB (pixels) and META",
-			    not_done[i]);
+	if (later != NULL)
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "%s is not supported here yet: only SUB (pixels) and META", later);
 	for (size_t i = 0; i < call->n_params; i++)
 		if (bytes_caseeq(call->params[i].name, BYTES("SUB")) ||
-		    is_old_section(&call->params[i]))
+		    bytes_caseeq(call->params[i].name, BYTES("cutout")))
 			sub[n++] = call->params[i].value;
 	return cutout_parse(call->arena, sub, n, is_meta(call), limits, out, &call->why);
 }

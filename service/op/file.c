@@ -62,6 +62,8 @@ file_target(struct op_call *call, bool may_be_new, struct op_target *out)
 
 	if (!call->preauthorised)
 		e = op_parse_path(call, call->rest, &path);
+	if (e == ERR_OK && may_be_new)
+		e = op_settle_name(call, &path);
 	if (e != ERR_OK)
 		return e;
 	e = op_resolve(
@@ -81,20 +83,6 @@ file_target(struct op_call *call, bool may_be_new, struct op_target *out)
 	return e;
 }
 
-static enum err
-check_new_name(struct op_call *call, struct path path)
-{
-	struct bytes name = path_name(path);
-
-	if (bytes_is(name, ".auto") || bytes_is(name, ".null"))
-		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "the name %.*s is reserved", BYTES_ARG(name));
-	if (path.n == 1 && bytes_starts(name, BYTES("preauth:")))
-		return errinfo_set(&call->why, ERR_INVALID_URI,
-		    "no name at the top may begin with preauth:");
-	return ERR_OK;
-}
-
 enum err
 file_may_write(struct op_call *call, const struct op_target *target)
 {
@@ -106,12 +94,9 @@ file_may_write(struct op_call *call, const struct op_target *target)
 			    "transfer destination is not a data node");
 		return op_authorize(call, ACL_WRITE, target);
 	}
-	e = check_new_name(call, target->path);
-	if (e == ERR_OK) {
-		struct op_target parent = op_parent(target);
-
-		e = op_authorize(call, ACL_CREATE, &parent);
-	}
+	e = op_check_new_name(call, target->path);
+	if (e == ERR_OK)
+		e = op_authorize_new(call, target);
 	/* Only createNode says 403 here (architecture D35). */
 	return e == ERR_PARENT_LOCKED ? op_fail_uri(call, ERR_NODE_LOCKED, target->path)
 				      : e;

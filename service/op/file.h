@@ -18,7 +18,8 @@ enum err file_preauth_url(struct op_call *call, const struct op_target *target,
 
 /*
  * The target of a request on bytes: by a token, exactly the node it was made for; else
- * the path, with a link at its end followed. With `may_be_new` the node need not exist.
+ * the path, with a link at its end followed. With `may_be_new` the node need not exist,
+ * and ".auto" is a new name.
  */
 enum err file_target(
     struct op_call *call, bool may_be_new, struct op_target *out) ERR_CHECKED;

@@ -5,6 +5,21 @@
 
 enum { DOCUMENT_MAX = 4 * 1024 * 1024 };
 
+enum err
+node_parse(struct op_call *call, struct node_doc *out)
+{
+	const struct settings *settings = call->env->settings;
+	struct node_xml_limits limits = {
+	    .bytes = settings->node_xml_max,
+	    .properties = settings->properties_max,
+	    .value_bytes = settings->property_max,
+	};
+
+	if (bytes_trim(call->body).n == 0)
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT, "no node document");
+	return node_xml_parse(call->arena, call->body, &limits, out, &call->why);
+}
+
 static enum err
 write_document(struct op_call *call, int status, const struct node_out *out)
 {

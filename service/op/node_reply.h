@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node_reply - the document of one node, without children, as an answer. */
+/* node_reply - the document of one node, without children: as an answer, and as sent. */
 #ifndef QUARTET_OP_NODE_REPLY_H
 #define QUARTET_OP_NODE_REPLY_H
 
 #include "service/op/props.h"
 #include "service/op/target.h"
+
+/* The document in the body of a request, within the settings' limits. */
+enum err node_parse(struct op_call *call, struct node_doc *out) ERR_CHECKED;
 
 /* Finish the call with `status` and the document of the target's last node. */
 void node_reply(struct op_call *call, int status, const struct op_target *target,

@@ -65,29 +65,30 @@ etag_of(const struct node *node, char out[ETAG_SIZE])
 	out[ETAG_SIZE - 1] = '\0';
 }
 
-/* What part of the file the request wants; 304 and 416 are finished here (false). */
+/* Does the client have these bytes already? Then this is the whole answer. */
 static bool
-choose_part(
-    struct op_call *call, const struct node *node, uint64_t *first_out, uint64_t *n_out)
+not_modified(struct op_call *call, const struct validators *v)
 {
-	char etag[ETAG_SIZE];
-	struct validators v = {.modified_ms = node->content_ms};
+	if (!range_not_modified(op_header(call, "if-none-match"),
+		op_header(call, "if-modified-since"), v))
+		return false;
+	op_reply_status(call, 304);
+	call->reply.no_body = true;
+	op_finish(call);
+	return true;
+}
+
+/* What part of the file the request wants; 416 is finished here (false). */
+static bool
+choose_part(struct op_call *call, const struct node *node, const struct validators *v,
+    uint64_t *first_out, uint64_t *n_out)
+{
 	struct bytes range = op_header(call, "range"), text;
 
-	etag_of(node, etag);
-	v.etag = bytes_of(etag);
-	op_reply_field(call, "ETag", v.etag);
 	*first_out = 0;
 	*n_out = node->length;
-	if (range_not_modified(op_header(call, "if-none-match"),
-		op_header(call, "if-modified-since"), &v)) {
-		op_reply_status(call, 304);
-		call->reply.no_body = true;
-		op_finish(call);
-		return false;
-	}
 	op_reply_status(call, 200);
-	if (range.p == NULL || !range_may_apply(op_header(call, "if-range"), &v))
+	if (range.p == NULL || !range_may_apply(op_header(call, "if-range"), v))
 		return true;
 	switch (range_parse(range, node->length, first_out, n_out)) {
 	case RANGE_WHOLE:
@@ -126,21 +127,24 @@ reply_head(struct op_call *call, const struct node *node)
 static void
 send_file(struct op_call *call, const struct node *node, const struct blob *blob)
 {
+	char etag[ETAG_SIZE];
+	struct validators v = {.modified_ms = node->content_ms};
 	uint64_t first, n;
 	enum err e = ERR_OK;
 
+	etag_of(node, etag);
+	v.etag = bytes_of(etag);
 	reply_head(call, node);
+	op_reply_field(call, "ETag", v.etag);
+	if (not_modified(call, &v))
+		return;
 	if (call->is_head) {
-		char etag[ETAG_SIZE];
-
-		etag_of(node, etag);
-		op_reply_field(call, "ETag", bytes_of(etag));
 		op_reply_status(call, 200);
 		call->reply.length = node->length;
 		op_finish(call);
 		return;
 	}
-	if (!choose_part(call, node, &first, &n))
+	if (!choose_part(call, node, &v, &first, &n))
 		return;
 	call->reply.length = n;
 	call->copies = (unsigned)__builtin_popcount(blob->have);

@@ -12,11 +12,12 @@
  */
 #include "service/core/check.h"
 #include "service/core/encode.h"
+#include "service/core/kill_point.h"
 #include "service/op/file.h"
 #include "service/op/ops.h"
 #include "service/op/owner.h"
 
-enum { COMMIT_TRIES = 5 };
+enum { COMMIT_TRIES = 5, URL_MAX = 64 * 1024 };
 
 struct state {
 	struct op_call *call;
@@ -27,22 +28,35 @@ struct state {
 	unsigned tries;
 };
 
-/* "md5=BASE64" among the digests of the request (RFC 3230); other kinds are not known. */
+/* One "ALGORITHM=VALUE" of the list; algorithms nobody here knows are not looked at. */
+static enum err
+parse_one_digest(struct op_call *call, struct bytes item, struct mirror_put_spec *spec)
+{
+	size_t equals = bytes_find(item, '=');
+	struct bytes name = {item.p, equals}, value;
+	bool good = equals > 0 && equals + 1 < item.n;
+
+	value = good ? bytes_skip(item, equals + 1) : BYTES("");
+	if (bytes_caseeq(name, BYTES("md5")))
+		good = spec->md5_given = base64_decode(value, spec->md5, MD5_SIZE);
+	else if (bytes_caseeq(name, BYTES("sha-256")))
+		good = spec->sha256_given =
+		    base64_decode(value, spec->sha256, SHA256_SIZE);
+	return good ? ERR_OK
+		    : errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+			  "Digest: '%.*s' is not a checksum in base64", BYTES_ARG(item));
+}
+
+/* The checksums the client claims (RFC 3230). */
 static enum err
 parse_digest(struct op_call *call, struct mirror_put_spec *spec)
 {
 	struct bytes rest = op_header(call, "digest"), item;
+	enum err e = ERR_OK;
 
-	while (bytes_token(&rest, ",", &item)) {
-		item = bytes_trim(item);
-		if (item.n < 4 || !bytes_caseeq((struct bytes){item.p, 4}, BYTES("md5=")))
-			continue;
-		if (!base64_decode(bytes_skip(item, 4), spec->md5, MD5_SIZE))
-			return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-			    "Digest: '%.*s' is not an MD5 in base64", BYTES_ARG(item));
-		spec->md5_given = true;
-	}
-	return ERR_OK;
+	while (e == ERR_OK && bytes_token(&rest, ",", &item))
+		e = parse_one_digest(call, bytes_trim(item), spec);
+	return e;
 }
 
 static enum err
@@ -147,6 +161,27 @@ check(struct op_call *call)
 		mirror_put_open(s->put, opened, s);
 }
 
+/* A name the client did not choose has to be told. */
+static void
+reply_location(struct state *s)
+{
+	struct op_call *call = s->call;
+	struct path asked = call->preauth_path;
+	struct str url;
+
+	if (!call->preauthorised && op_parse_path(call, call->rest, &asked) != ERR_OK)
+		return;
+	if (!bytes_is(path_name(asked), ".auto"))
+		return;
+	str_init(&url, URL_MAX);
+	str_add(&url, call->base_url);
+	str_adds(&url, "/files");
+	path_encode(&url, s->target.path);
+	if (!str_failed(&url))
+		op_reply_field(call, "Location", str_bytes(&url));
+	str_release(&url);
+}
+
 static void
 reply(struct state *s)
 {
@@ -154,6 +189,7 @@ reply(struct state *s)
 	const struct blob *blob = mirror_put_blob(s->put);
 
 	file_reply_digest(call, blob->md5);
+	reply_location(s);
 	call->copies = (unsigned)__builtin_popcount(blob->have);
 	mirror_put_commit(s->put);
 	s->put = NULL;
@@ -171,6 +207,7 @@ committed(struct change *change)
 	enum err e = change->err;
 
 	if (e == ERR_OK) {
+		kill_point("s7");
 		reply(s);
 		return;
 	}

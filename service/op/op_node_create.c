@@ -10,7 +10,7 @@
 #include "service/op/owner.h"
 
 struct state {
-	struct path asked; /* as in the URL */
+	struct path asked; /* as in the URL, and in the document */
 	struct op_target parent; /* where it will be */
 	struct op_target target;
 	struct owner_ask owner;
@@ -34,35 +34,26 @@ check_create(struct op_call *call, const struct state *s)
 		return op_leaf(&s->parent)->is_locked == NODE_TRUE
 			   ? op_fail_uri(call, ERR_PARENT_LOCKED, s->asked)
 			   : ERR_OK;
-	return op_authorize(call, ACL_CREATE, &s->parent);
-}
-
-static enum err
-check_name(struct op_call *call, struct path path)
-{
-	if (path.n == 0)
-		return op_fail_uri(call, ERR_DUPLICATE_NODE, path);
-	if (bytes_is(path_name(path), ".auto") || bytes_is(path_name(path), ".null"))
-		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "the name %.*s is reserved", BYTES_ARG(path_name(path)));
-	if (path.n == 1 && bytes_starts(path.part[0], BYTES("preauth:")))
-		return errinfo_set(&call->why, ERR_INVALID_URI,
-		    "no name at the top may begin with preauth:");
-	return ERR_OK;
+	return op_authorize_new(call, &s->target);
 }
 
 static void
 check(struct op_call *call)
 {
 	struct state *s = arena_new(call->arena, struct state);
+	struct path path;
 	enum err e =
 	    s == NULL ? ERR_NO_MEMORY : op_parse_path(call, call->rest, &s->asked);
 
+	if (e == ERR_OK && s->asked.n == 0)
+		e = op_fail_uri(call, ERR_DUPLICATE_NODE, s->asked);
+	if (e == ERR_OK) {
+		path = s->asked;
+		e = op_settle_name(call, &path);
+	}
 	if (e == ERR_OK)
-		e = check_name(call, s->asked);
-	if (e == ERR_OK)
-		e = as_container(call,
-		    op_resolve(call, s->asked, OP_LEAF_AS_IS, &s->target), s->asked);
+		e = as_container(
+		    call, op_resolve(call, path, OP_LEAF_AS_IS, &s->target), s->asked);
 	if (e == ERR_OK) {
 		s->parent = op_parent(&s->target);
 		/* "Exists" comes before "not allowed", for who may see it
@@ -95,9 +86,7 @@ check_uri(struct op_call *call, struct bytes uri, struct path asked)
 		same = bytes_eq(path.part[i], asked.part[i]);
 	if (e != ERR_OK || same)
 		return e;
-	return errinfo_set(&call->why, ERR_INVALID_URI,
-	    "invalid input: vos URI mismatch: doc=%.*s and path=%.*s", BYTES_ARG(uri),
-	    BYTES_ARG(call->rest));
+	return op_fail_mismatch(call, ERR_INVALID_URI, uri, asked);
 }
 
 static enum err
@@ -111,7 +100,7 @@ node_of(struct op_call *call, const struct node_doc *doc, const struct state *s,
 	if (e != ERR_OK)
 		return e;
 	*out = (struct node){
-	    .name = path_name(s->asked),
+	    .name = path_name(s->target.path),
 	    .type = doc->type,
 	    .is_public = patch.is_public,
 	    .is_locked = patch.is_locked,
@@ -181,15 +170,9 @@ owner_known(struct owner_ask *ask, enum err err)
 static void
 run(struct op_call *call)
 {
-	const struct settings *settings = call->env->settings;
-	struct node_xml_limits limits = {
-	    .bytes = settings->node_xml_max,
-	    .properties = settings->properties_max,
-	    .value_bytes = settings->property_max,
-	};
 	struct state *s = call->state;
 	struct node_doc doc;
-	enum err e = node_xml_parse(call->arena, call->body, &limits, &doc, &call->why);
+	enum err e = node_parse(call, &doc);
 
 	if (e == ERR_OK)
 		e = check_uri(call, doc.uri, s->asked);
@@ -204,6 +187,8 @@ run(struct op_call *call)
 	}
 	s->create.change = (struct change){.loop = call->env->loop, .done = created};
 	s->create.parent_id = op_leaf(&s->parent)->id;
+	if (call->caller->is_admin && op_is_allocation_parent(call, s->parent.path))
+		op_log_admin(call, "makes", s->target.path);
 	s->owner.creator =
 	    call->caller->is_admin ? props_creator(&doc) : (struct bytes){NULL, 0};
 	owner_find(call, &s->owner, owner_known);

@@ -43,10 +43,34 @@ parse_limit(struct op_call *call, struct bytes text, uint64_t *out)
 	    "value for limit must be a positive integer.");
 }
 
-/* `uri` must be a child of what is listed; it need not exist. */
 static enum err
-parse_start(
-    struct op_call *call, struct bytes text, struct path container, struct bytes *out)
+not_a_child(struct op_call *call, struct bytes text, struct path container)
+{
+	struct bytes uri = op_uri(call, container);
+
+	return errinfo_set(&call->why, ERR_INVALID_URI,
+	    "uri parameter (%.*s) not a child of target uri (%.*s).", BYTES_ARG(text),
+	    BYTES_ARG(uri));
+}
+
+static bool
+is_child(struct path child, struct path container)
+{
+	if (child.n != container.n + 1)
+		return false;
+	for (size_t i = 0; i < container.n; i++)
+		if (!bytes_eq(child.part[i], container.part[i]))
+			return false;
+	return true;
+}
+
+/*
+ * `uri` must be a child of what is listed, by the path asked for or by the one behind
+ * its links, which is that of the answer; it need not exist.
+ */
+static enum err
+parse_start(struct op_call *call, struct bytes text, struct path asked,
+    struct path container, struct bytes *out)
 {
 	struct path child;
 	enum err e;
@@ -57,13 +81,8 @@ parse_start(
 	e = op_parse_uri(call, text, &child);
 	if (e != ERR_OK)
 		return e;
-	for (size_t i = 0; e == ERR_OK && i < container.n; i++)
-		if (child.n != container.n + 1 ||
-		    !bytes_eq(child.part[i], container.part[i]))
-			e = ERR_INVALID_URI;
-	if (e != ERR_OK || child.n != container.n + 1)
-		return errinfo_set(&call->why, ERR_INVALID_URI,
-		    "uri parameter (%.*s) not a child of target uri.", BYTES_ARG(text));
+	if (!is_child(child, asked) && !is_child(child, container))
+		return not_a_child(call, text, container);
 	*out = path_name(child);
 	return ERR_OK;
 }
@@ -80,61 +99,72 @@ parse_sort(struct op_call *call, struct listing_ask *ask)
 	else if (bytes_is(sort, CORE "length"))
 		ask->sort = LISTING_BY_LENGTH;
 	else
-		return errinfo_set(&call->why, ERR_OPTION_NOT_SUPPORTED, "sort by %.*s",
-		    BYTES_ARG(sort));
+		return errinfo_set(&call->why, ERR_OPTION_NOT_SUPPORTED,
+		    "sorting options not supported: sort by %.*s", BYTES_ARG(sort));
 	if (order.p == NULL || order.n == 0 || bytes_caseeq(order, BYTES("asc")))
 		ask->descending = false;
 	else if (bytes_caseeq(order, BYTES("desc")))
 		ask->descending = true;
 	else
 		return errinfo_set(&call->why, ERR_OPTION_NOT_SUPPORTED,
-		    "sort order %.*s", BYTES_ARG(order));
+		    "sorting options not supported: sort order %.*s", BYTES_ARG(order));
 	return ERR_OK;
 }
 
+/* Where a listing begins, and in what order it is. */
 static enum err
-parse_ask(struct op_call *call, struct path asked, struct listing_ask *ask)
+parse_order(struct op_call *call, struct path asked, const struct op_target *target,
+    struct listing_ask *ask)
 {
-	enum err e;
+	enum err e =
+	    parse_start(call, op_param(call, "uri"), asked, target->path, &ask->start);
 
-	ask->detail = detail_of(op_param(call, "detail"));
-	e = parse_limit(call, op_param(call, "limit"), &ask->limit);
-	if (e == ERR_OK)
-		e = parse_start(call, op_param(call, "uri"), asked, &ask->start);
-	if (e == ERR_OK)
-		e = parse_sort(call, ask);
-	return e;
+	return e == ERR_OK ? parse_sort(call, ask) : e;
+}
+
+/* The parameter; the header of that name has no effect (server-contract 3.1). */
+static enum err
+check_form(struct op_call *call)
+{
+	struct bytes view = op_param(call, "view"), accept = op_param(call, "accept");
+
+	if (view.n > 0)
+		return errinfo_set(
+		    &call->why, ERR_VIEW_NOT_SUPPORTED, "%.*s", BYTES_ARG(view));
+	if (accept.n > 0 && !bytes_is(accept, "text/xml"))
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "Media type %.*s not supported", BYTES_ARG(accept));
+	return ERR_OK;
 }
 
 static void
 run(struct op_call *call)
 {
-	struct bytes view = op_param(call, "view");
-	struct listing_ask ask;
+	struct listing_ask ask = {.detail = detail_of(op_param(call, "detail"))};
 	struct op_target target;
 	struct path path;
-	bool lists;
+	bool lists = false;
 	enum err e;
 
-	if (bytes_is(view, "data")) {
+	if (bytes_is(op_param(call, "view"), "data")) {
 		redirect_to_files(call);
 		return;
 	}
 	e = op_parse_path(call, call->rest, &path);
-	if (e == ERR_OK && view.p != NULL)
-		e = errinfo_set(
-		    &call->why, ERR_VIEW_NOT_SUPPORTED, "%.*s", BYTES_ARG(view));
 	if (e == ERR_OK)
-		e = parse_ask(call, path, &ask);
+		e = check_form(call);
+	if (e == ERR_OK)
+		e = parse_limit(call, op_param(call, "limit"), &ask.limit);
 	if (e == ERR_OK)
 		e = op_resolve_existing(call, path, OP_LEAF_AS_IS, &target);
-	if (e != ERR_OK) {
-		op_fail(call, e);
-		return;
+	if (e == ERR_OK) {
+		lists = op_leaf(&target)->type == NODE_CONTAINER && ask.limit > 0 &&
+			!call->is_head;
+		e = op_authorize(call, lists ? ACL_LIST : ACL_STAT, &target);
 	}
-	lists =
-	    op_leaf(&target)->type == NODE_CONTAINER && ask.limit > 0 && !call->is_head;
-	e = op_authorize(call, lists ? ACL_LIST : ACL_STAT, &target);
+	/* Only now: what is wrong with these tells that the container is there. */
+	if (e == ERR_OK && op_leaf(&target)->type == NODE_CONTAINER)
+		e = parse_order(call, path, &target, &ask);
 	if (e != ERR_OK)
 		op_fail(call, e);
 	else if (lists)

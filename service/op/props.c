@@ -144,12 +144,6 @@ owner_name(struct op_call *call, struct arena *a, uint64_t owner)
 	return facts.name;
 }
 
-static uint64_t
-shown_length(const struct node *node)
-{
-	return node->type == NODE_CONTAINER ? node->total_bytes : node->length;
-}
-
 static void
 add_fields(struct op_call *call, struct list *l, const struct node *node, bool max,
     struct props_rights rights)
@@ -183,8 +177,8 @@ add_fields(struct op_call *call, struct list *l, const struct node *node, bool m
 	if (node->is_public != NODE_UNSET)
 		add(l, "ivo://ivoa.net/vospace/core#ispublic",
 		    boolean(node->is_public == NODE_TRUE), false);
-	add(l, "ivo://ivoa.net/vospace/core#length", number(l->a, shown_length(node)),
-	    true);
+	add(l, "ivo://ivoa.net/vospace/core#length",
+	    number(l->a, node_shown_length(node)), true);
 	if (node->quota != NODE_NO_QUOTA)
 		add(l, "ivo://ivoa.net/vospace/core#quota", number(l->a, node->quota),
 		    true);
@@ -238,7 +232,7 @@ props_of_node(struct op_call *call, struct arena *a, const struct node *node,
 		add(&fields, "ivo://ivoa.net/vospace/core#date",
 		    date(a, node->changed_ms), true);
 		add(&fields, "ivo://ivoa.net/vospace/core#length",
-		    number(a, shown_length(node)), true);
+		    number(a, node_shown_length(node)), true);
 	} else {
 		add_fields(call, &fields, node, detail == PROPS_MAX, rights);
 	}
@@ -495,4 +489,31 @@ props_to_patch(struct op_call *call, const struct node_doc *doc, enum node_type 
 	if (e == ERR_OK)
 		sort_free(free_properties, out);
 	return e;
+}
+
+static bool
+same_groups(const struct node_groups *a, const struct node_groups *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!bytes_eq(a->uri[i], b->uri[i]))
+			return false;
+	return true;
+}
+
+static bool
+same_flag(enum node_flag a, enum node_flag b)
+{
+	return (a == NODE_TRUE) == (b == NODE_TRUE);
+}
+
+bool
+props_change_permissions(const struct nodes_patch *p, const struct node *node)
+{
+	return (p->set_public && !same_flag(p->is_public, node->is_public)) ||
+	       (p->set_locked && !same_flag(p->is_locked, node->is_locked)) ||
+	       (p->set_inherits && !same_flag(p->inherits, node->inherits)) ||
+	       (p->set_read && !same_groups(&p->group_read, &node->group_read)) ||
+	       (p->set_write && !same_groups(&p->group_write, &node->group_write));
 }

@@ -3,13 +3,25 @@
 
 #include "service/core/isotime.h"
 
+/* Digits; a number too large to be told counts as the largest there is. */
+static bool
+number(struct bytes digits, uint64_t *out)
+{
+	for (size_t i = 0; i < digits.n; i++)
+		if (digits.p[i] < '0' || digits.p[i] > '9')
+			return false;
+	if (!bytes_u64(digits, out))
+		*out = UINT64_MAX;
+	return digits.n > 0;
+}
+
 /* "-n": the last n bytes. */
 static enum range_verdict
 suffix(struct bytes digits, uint64_t length, uint64_t *first_out, uint64_t *n_out)
 {
 	uint64_t n;
 
-	if (!bytes_u64(digits, &n))
+	if (!number(digits, &n))
 		return RANGE_WHOLE;
 	if (n == 0 || length == 0)
 		return RANGE_BEYOND;
@@ -36,9 +48,9 @@ range_parse(struct bytes value, uint64_t length, uint64_t *first_out, uint64_t *
 	last_text = bytes_skip(value, dash + 1);
 	if (first_text.n == 0)
 		return suffix(last_text, length, first_out, n_out);
-	if (!bytes_u64(first_text, &first))
+	if (!number(first_text, &first))
 		return RANGE_WHOLE;
-	if (last_text.n > 0 && (!bytes_u64(last_text, &last) || last < first))
+	if (last_text.n > 0 && (!number(last_text, &last) || last < first))
 		return RANGE_WHOLE;
 	if (first >= length)
 		return RANGE_BEYOND;

@@ -2,8 +2,11 @@
 #include "service/op/target.h"
 
 #include "service/core/check.h"
+#include "service/core/digest.h"
+#include "service/core/encode.h"
+#include "service/core/log.h"
 
-enum { URI_MAX = 64 * 1024 };
+enum { URI_MAX = 64 * 1024, AUTO_BYTES = 8 };
 
 enum err
 op_parse_path(struct op_call *call, struct bytes text, struct path *out)
@@ -47,6 +50,16 @@ op_fail_uri(struct op_call *call, enum err err, struct path path)
 	struct bytes uri = op_uri(call, path);
 
 	return errinfo_set(&call->why, err, "%.*s", BYTES_ARG(uri));
+}
+
+enum err
+op_fail_mismatch(struct op_call *call, enum err err, struct bytes uri, struct path path)
+{
+	struct bytes ours = op_uri(call, path);
+
+	return errinfo_set(&call->why, err,
+	    "invalid input: vos URI mismatch: doc=%.*s and path=%.*s", BYTES_ARG(uri),
+	    BYTES_ARG(ours));
 }
 
 static bool
@@ -118,13 +131,45 @@ refusal(struct op_call *call, enum err err, struct path path)
 	return errinfo_set(&call->why, err, "%.*s", BYTES_ARG(uri));
 }
 
+void
+op_log_admin(struct op_call *call, const char *does, struct path path)
+{
+	struct bytes uri = op_uri(call, path);
+
+	log_info("request %.*s: the administrator %.*s %s %.*s",
+	    BYTES_ARG(call->request_id), BYTES_ARG(call->caller->name), does,
+	    BYTES_ARG(uri));
+}
+
+/* Would it be refused to anybody else with these rights? */
+static bool
+takes_admin(enum acl_action action, const struct acl_facts *facts)
+{
+	struct acl_facts others = *facts;
+
+	others.is_admin = false;
+	return facts->is_admin && acl_decide(action, &others, NULL) != ERR_OK;
+}
+
 enum err
 op_authorize(struct op_call *call, enum acl_action action, const struct op_target *target)
 {
+	static const char *const does[] = {
+	    [ACL_STAT] = "looks at",
+	    [ACL_LIST] = "lists",
+	    [ACL_SET] = "changes properties of",
+	    [ACL_GRANT] = "changes permissions of",
+	    [ACL_DELETE] = "deletes",
+	    [ACL_ENTER] = NULL, /* and the rest is by the rules alone */
+	};
 	size_t at = 0;
 	enum err e = acl_decide(action, &target->facts, &at);
 
-	return e == ERR_OK ? ERR_OK : refusal(call, e, path_front(target->path, at));
+	if (e != ERR_OK)
+		return refusal(call, e, path_front(target->path, at));
+	if (does[action] != NULL && takes_admin(action, &target->facts))
+		op_log_admin(call, does[action], target->path);
+	return ERR_OK;
 }
 
 struct op_target
@@ -142,6 +187,59 @@ op_parent(const struct op_target *t)
 			parent.facts.allocation = 0;
 	}
 	return parent;
+}
+
+enum err
+op_authorize_new(struct op_call *call, const struct op_target *target)
+{
+	struct op_target parent = op_parent(target);
+	size_t at = 0;
+	enum err e = acl_decide(ACL_CREATE, &parent.facts, &at);
+	bool by_parent = at + 1 == parent.facts.n;
+
+	if (e == ERR_OK)
+		return ERR_OK;
+	/* What the container does not allow is the new node. */
+	return refusal(call, e,
+	    by_parent && e != ERR_PARENT_LOCKED ? target->path
+						: path_front(target->path, at));
+}
+
+static enum err
+choose_name(struct op_call *call, struct path *path)
+{
+	uint8_t random[AUTO_BYTES];
+	char name[2 * AUTO_BYTES + 1];
+	struct bytes copy;
+
+	random_bytes(random, sizeof random);
+	hex_encode(random, sizeof random, name);
+	copy = arena_copy(call->arena, bytes_of(name));
+	*path = path_child(call->arena, path_front(*path, path->n - 1), copy);
+	return copy.p == NULL || path->part == NULL
+		   ? errinfo_set(&call->why, ERR_NO_MEMORY, "no memory for a name")
+		   : ERR_OK;
+}
+
+enum err
+op_check_new_name(struct op_call *call, struct path path)
+{
+	struct bytes name = path_name(path);
+
+	if (bytes_is(name, ".null") || bytes_is(name, ".auto"))
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "the name %.*s is reserved", BYTES_ARG(name));
+	if (path.n == 1 && bytes_starts(name, BYTES("preauth:")))
+		return errinfo_set(&call->why, ERR_INVALID_URI,
+		    "no name at the top may begin with preauth:");
+	return ERR_OK;
+}
+
+enum err
+op_settle_name(struct op_call *call, struct path *path)
+{
+	return bytes_is(path_name(*path), ".auto") ? choose_name(call, path)
+						   : op_check_new_name(call, *path);
 }
 
 /* The followed links of one resolution, by where they are, to notice a circle. */

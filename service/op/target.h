@@ -46,9 +46,29 @@ enum err op_resolve_existing(struct op_call *call, struct path path, enum op_lea
 enum err op_judge(struct op_call *call, const struct nodes_trail *trail, struct path path,
     struct acl_facts *out) ERR_CHECKED;
 
-/* May the caller do that there? The text names the node that refused. */
+/*
+ * May the caller do that there? The text names the node that refused. What only an
+ * administrator may is logged.
+ */
 enum err op_authorize(struct op_call *call, enum acl_action action,
     const struct op_target *target) ERR_CHECKED;
+
+/* Write down what only an administrator may do: "sets the quota of" (architecture D46).
+ */
+void op_log_admin(struct op_call *call, const char *does, struct path path);
+
+/* May the caller make a node at this target, which is not there yet? */
+enum err op_authorize_new(
+    struct op_call *call, const struct op_target *target) ERR_CHECKED;
+
+/*
+ * May a new node have this path? Not with a reserved name (".auto", ".null"), nor with
+ * one that would be taken for a token.
+ */
+enum err op_check_new_name(struct op_call *call, struct path path) ERR_CHECKED;
+
+/* The same; but ".auto" becomes a name nobody has (architecture D56). */
+enum err op_settle_name(struct op_call *call, struct path *path) ERR_CHECKED;
 
 /* The last node of the trail. */
 static inline struct node *
@@ -65,6 +85,10 @@ struct bytes op_uri(struct op_call *call, struct path path);
 
 /* Fail with the URI of a path as text. */
 enum err op_fail_uri(struct op_call *call, enum err err, struct path path) ERR_CHECKED;
+
+/* Fail because a document speaks of another node than the request. */
+enum err op_fail_mismatch(
+    struct op_call *call, enum err err, struct bytes uri, struct path path) ERR_CHECKED;
 
 /* Is a container with this path's parent an allocation? */
 bool op_is_allocation_parent(const struct op_call *call, struct path path);

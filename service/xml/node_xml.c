@@ -140,8 +140,8 @@ node_xml_parse(struct arena *a, struct bytes text, const struct node_xml_limits 
 	return ERR_OK;
 }
 
-static const char *
-type_name(enum node_type type)
+const char *
+node_xml_type_name(enum node_type type)
 {
 	size_t i = 0;
 
@@ -173,7 +173,7 @@ write_body(struct str *s, const struct node_out *n)
 {
 	xml_out_attr(s, "uri", n->uri);
 	str_add(s, BYTES(" xsi:type=\"vos:"));
-	str_adds(s, type_name(n->type));
+	str_adds(s, node_xml_type_name(n->type));
 	str_addc(s, '"');
 	if (node_type_has_bytes(n->type) && !n->minimal)
 		str_add(s, n->busy ? BYTES(" busy=\"true\"") : BYTES(" busy=\"false\""));

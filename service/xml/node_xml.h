@@ -55,6 +55,9 @@ enum err node_xml_parse(struct arena *a, struct bytes text,
     const struct node_xml_limits *limits, struct node_doc *out,
     struct errinfo *why) ERR_CHECKED;
 
+/* "DataNode" */
+const char *node_xml_type_name(enum node_type type);
+
 struct node_out_property {
 	struct bytes uri, value;
 	bool read_only;

@@ -3,8 +3,9 @@
  * fits-cutout FILE SUB... | FILE --meta
  *
  * Cuts a local file with the library and writes the result to the standard output; its
- * length, type and name go to the standard error. Exit 1 with the error's text if it was
- * refused, 2 if the program was misused.
+ * length, type, name and request, and then how many bytes of the file were read, go to
+ * the standard error. Exit 1 with the error's text if it was refused, 2 if the program
+ * was misused.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -130,6 +131,8 @@ cut(struct run *run, struct pool *pool, const char *path, const struct cutout_as
 		return complain(&why);
 	loop_run(run->loop);
 	cutout_close(run->cutout);
+	if (run->status == 0)
+		(void)fprintf(stderr, "%llu\n", (unsigned long long)reads.bytes);
 	if (size > 0)
 		(void)munmap(data, size);
 	return run->status;

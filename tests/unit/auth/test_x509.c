@@ -828,19 +828,15 @@ threads_share_a_trust_store(void **state)
 	}
 }
 
-/* scripts/make-test-ca of the tree this file is compiled in. */
+/* The script that makes the certificates of testbeds and demonstrations. */
 static void
 run_make_test_ca(const char *to)
 {
-	static const char here[] = "tests/unit/auth/test_x509.c";
-	char script[4096];
-	size_t n = strlen(__FILE__) - strlen(here);
+	static const char script[] = QUARTET_SOURCE_DIR "/scripts/make-test-ca";
 	const char *const argv[] = {script, to, "--user",
 	    "jo=E=jo@x.org,CN=Jo\\, Doe,O=Grid,C=CA", "--expired", "old=/C=CA/CN=Old",
 	    "--proxy", "proxy=jo", "--limited-proxy", "limited=proxy", NULL};
 
-	(void)snprintf(
-	    script, sizeof script, "%.*sscripts/make-test-ca", (int)n, __FILE__);
 	assert_true(ran(argv));
 }
 

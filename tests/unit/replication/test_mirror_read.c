@@ -150,7 +150,7 @@ a_damaged_copy_is_read_elsewhere_and_put_aside(void **state)
 		assert_true(rig_files(rig, home, "bad") > 0);
 	}
 	assert_int_equal(facts_of(rig).repairs_due, 6);
-	assert_int_equal(rig->mirror->blobs_lost, 0);
+	assert_int_equal(rig->mirror->reads_lost, 0);
 }
 
 static void
@@ -166,7 +166,7 @@ with_all_copies_damaged_there_is_an_error_and_no_wrong_byte(void **state)
 	assert_ok(reading_run(&begin), &begin.why); /* its blocks are good */
 	assert_err(reading_run(&whole), ERR_DAMAGED);
 	assert_true(whole.at <= 2 << 20);
-	assert_int_equal(rig->mirror->blobs_lost, 1);
+	assert_int_equal(rig->mirror->reads_lost, 1);
 	rig_wait_until(rig, puts_are_over);
 	assert_int_equal(blob_now(rig, blob.id).have, 0);
 	assert_int_equal(facts_of(rig).repairs_due, 4);
@@ -186,7 +186,7 @@ without_a_location_that_can_read_there_is_an_error(void **state)
 				 .sys = EIO});
 	assert_err(reading_run(&r), ERR_IO);
 	fake_calm();
-	assert_int_equal(rig->mirror->blobs_lost, 0);
+	assert_int_equal(rig->mirror->reads_lost, 0);
 	assert_int_equal(facts_of(rig).repairs_due, 0);
 }
 

@@ -421,17 +421,21 @@ readers_beyond_the_limit_are_told_to_come_back(void **state)
 		db_reader_free(more[i]);
 }
 
-/* In a process of its own: take all readers that are left, then die by a signal. */
+/* In a process of its own: take all readers that are left, say so, and die by a signal
+ * once the other end of `in` is closed. */
 static void
-take_readers_and_die(const char *dir)
+take_readers_and_die(const char *dir, int in, int out)
 {
 	struct db_reader *reader;
 	struct db *db;
+	char c = '!';
 
 	if (db_open(dir, SCRATCH_MAP, SCRATCH_READERS, false, &db, NULL) != ERR_OK)
 		_exit(1);
 	while (db_reader_new(db, &reader, NULL) == ERR_OK)
 		;
+	if (write(out, &c, 1) != 1 || read(in, &c, 1) != 0)
+		_exit(1);
 	(void)kill(getpid(), SIGKILL);
 }
 
@@ -440,16 +444,27 @@ readers_of_a_dead_process_are_forgotten(void **state)
 {
 	struct scratch *s = *state;
 	struct db_reader *reader;
-	int status;
+	int status, in[2], out[2];
 	pid_t pid;
+	char c;
 
 	db_reader_free(s->reader);
 	db_close(s->db);
+	assert_int_equal(pipe(in), 0);
+	assert_int_equal(pipe(out), 0);
 	pid = fork();
-	if (pid == 0)
-		take_readers_and_die(s->dir);
+	if (pid == 0) {
+		(void)close(in[1]);
+		take_readers_and_die(s->dir, in[0], out[1]);
+	}
+	(void)close(in[0]);
+	(void)close(out[1]);
+	assert_int_equal(read(out[0], &c, 1), 1);
+	/* While the other one lives: the first to open resets the table of readers. */
 	assert_ok(db_open(s->dir, SCRATCH_MAP, SCRATCH_READERS, false, &s->db, &s->why),
 	    &s->why);
+	(void)close(in[1]);
+	(void)close(out[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
 	assert_err(db_reader_new(s->db, &reader, &s->why), ERR_BUSY);

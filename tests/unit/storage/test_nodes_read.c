@@ -322,12 +322,16 @@ a_sort_page_has_lengths_or_dates_in_the_order_of_names(void **state)
 {
 	struct catalogue *c = *state;
 	uint64_t box = folder(c, ROOT, "box"), inner = folder(c, box, "a");
-	uint64_t f = file(c, box, "b", 50), link = make(c, box, "c", NODE_LINK);
+	uint64_t f = file(c, box, "b", 50);
+	struct nodes_create link = {.parent_id = box,
+	    .node = {
+		.name = BYTES("c"), .type = NODE_LINK, .target = BYTES("vos://x~y/z")}};
 	struct nodes_sort_page page;
 	struct node node;
 
 	(void)file(c, inner, "x", 70);
 	(void)file(c, inner, "y", 7);
+	assert_done(c, run(c, nodes_create, &link));
 	page = sort_page(c, box, "", NODES_SORT_LENGTH, 10);
 	assert_int_equal(page.n, 3);
 	assert_false(page.more);
@@ -335,8 +339,8 @@ a_sort_page_has_lengths_or_dates_in_the_order_of_names(void **state)
 	assert_int_equal(page.row[0].value, 77);
 	assert_int_equal(page.row[1].id, f);
 	assert_int_equal(page.row[1].value, 50);
-	assert_int_equal(page.row[2].id, link);
-	assert_int_equal(page.row[2].value, 0);
+	assert_int_equal(page.row[2].id, link.id_out);
+	assert_int_equal(page.row[2].value, strlen("vos://x~y/z"));
 	page = sort_page(c, box, "", NODES_SORT_DATE, 10);
 	for (size_t i = 0; i < page.n; i++) {
 		node = read_node(c, page.row[i].id);

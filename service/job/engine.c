@@ -1,0 +1,839 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/job/engine.h"
+
+#include <stdlib.h>
+
+#include "service/core/check.h"
+#include "service/core/clock.h"
+#include "service/core/log.h"
+#include "service/job/engine_private.h"
+#include "service/job/job_record.h"
+
+enum { JOBS_MAGIC = 0x4a4f4253 };
+
+static void tend_at(struct jobs *jobs, int64_t at_ms);
+
+/* Answers */
+
+static void
+on_asker(struct loop_job *post)
+{
+	struct job_ask *ask = container_of(post, struct job_ask, post);
+
+	ask->done(ask);
+}
+
+static void
+answer(struct job_ask *ask, enum err err)
+{
+	ask->err = err;
+	ask->post.run = on_asker;
+	loop_post(ask->loop, &ask->post);
+}
+
+static void
+answer_with_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
+{
+	answer(ask, keep_load(jobs, entry, ask->arena, &ask->job, &ask->why));
+}
+
+static void
+refuse(struct job_ask *ask, enum err err, const char *text)
+{
+	answer(ask, errinfo_set(&ask->why, err, "%s", text));
+}
+
+/* Waiting for another phase */
+
+static void
+unlink_waiting(struct job_ask *ask)
+{
+	struct job_ask **at = &ask->entry->waiting;
+
+	while (*at != ask)
+		at = &(*at)->next;
+	*at = ask->next;
+	loop_timer_free(ask->timer);
+	ask->timer = NULL;
+}
+
+static void
+wait_is_over(void *arg)
+{
+	struct job_ask *ask = arg;
+
+	unlink_waiting(ask);
+	answer_with_job(ask->jobs, ask, ask->entry);
+}
+
+static void
+wait_for(struct job_ask *ask, struct job_entry *entry, uint64_t ms)
+{
+	struct jobs *jobs = ask->jobs;
+
+	ask->entry = entry;
+	ask->timer = ms == 0 || jobs->stopping
+			 ? NULL
+			 : loop_timer_new(jobs->config.loop, wait_is_over, ask);
+	if (ask->timer == NULL) {
+		answer_with_job(jobs, ask, entry);
+		return;
+	}
+	loop_timer_set(ask->timer, ms);
+	ask->next = entry->waiting;
+	entry->waiting = ask;
+}
+
+/* The phase has changed. `all`: even those who wait for the end. */
+static void
+wake(struct jobs *jobs, struct job_entry *entry, bool all)
+{
+	struct job_ask *next;
+	bool is_over = !job_phase_is_active(entry->phase);
+
+	for (struct job_ask *ask = entry->waiting; ask != NULL; ask = next) {
+		next = ask->next;
+		if (ask->until_over && !is_over && !all)
+			continue;
+		unlink_waiting(ask);
+		answer_with_job(jobs, ask, entry);
+	}
+}
+
+/* Changing a job: load, change, keep. */
+static enum err
+change_phase(struct jobs *jobs, struct job_entry *entry, enum job_phase phase)
+{
+	struct errinfo why = {.code = ERR_OK};
+	struct job job;
+	int64_t now = clock_wall_ms();
+	enum err e = keep_load(jobs, entry, &jobs->scratch, &job, &why);
+
+	if (e != ERR_OK) {
+		log_warning("job %llu: %s", (unsigned long long)entry->number,
+		    errinfo_text(&why));
+		return e;
+	}
+	job.phase = phase;
+	if (phase == JOB_EXECUTING && job.started_ms == 0)
+		job.started_ms = now;
+	if (!job_phase_is_active(phase))
+		job.ended_ms = now;
+	e = keep_store(jobs, entry, &job, &why);
+	if (e == ERR_OK)
+		wake(jobs, entry, false);
+	return e;
+}
+
+/* Running */
+
+static const struct job_runner *
+runner_of(const struct jobs *jobs, const struct job_entry *entry)
+{
+	return &jobs->config.runner[entry->list];
+}
+
+static void
+end_run(struct job_entry *entry)
+{
+	struct jobs *jobs = entry->jobs;
+
+	jobs->n_running--;
+	jobs->n_long -= runner_of(jobs, entry)->is_long;
+	arena_release(&entry->run->arena);
+	free(entry->run);
+	entry->run = NULL;
+}
+
+static void
+start(struct jobs *jobs, struct job_entry *entry, bool is_resumed)
+{
+	struct job_run *run = calloc(1, sizeof *run);
+	const struct job_runner *runner = runner_of(jobs, entry);
+	struct errinfo why;
+
+	if (run == NULL || change_phase(jobs, entry, JOB_EXECUTING) != ERR_OK) {
+		free(run);
+		return;
+	}
+	*run = (struct job_run){.env = jobs->config.env,
+	    .jobs = jobs,
+	    .entry = entry,
+	    .is_resumed = is_resumed};
+	arena_init(&run->arena, RUN_ARENA_MAX);
+	entry->run = run;
+	jobs->n_running++;
+	jobs->n_long += runner->is_long;
+	if (keep_load(jobs, entry, &run->arena, &run->job, &why) != ERR_OK) {
+		job_run_end(run, &(struct job_outcome){.phase = JOB_ERROR,
+				     .fault = err_fault(why.code),
+				     .message = errinfo_text(&why)});
+		return;
+	}
+	runner->start(run); /* may be the end of it */
+}
+
+static void
+enqueue(struct jobs *jobs, struct job_entry *entry)
+{
+	entry->next_queued = NULL;
+	*jobs->queue_last = entry;
+	jobs->queue_last = &entry->next_queued;
+}
+
+static bool
+unqueue(struct jobs *jobs, struct job_entry *entry)
+{
+	struct job_entry **at = &jobs->queue;
+
+	while (*at != NULL && *at != entry)
+		at = &(*at)->next_queued;
+	if (*at == NULL)
+		return false;
+	*at = entry->next_queued;
+	if (jobs->queue_last == &entry->next_queued)
+		jobs->queue_last = at;
+	return true;
+}
+
+static void
+start_next(struct jobs *jobs)
+{
+	while (jobs->queue != NULL && !jobs->stopping &&
+	       jobs->n_long < jobs->config.settings->jobs_running) {
+		struct job_entry *entry = jobs->queue;
+
+		(void)unqueue(jobs, entry);
+		start(jobs, entry, entry->phase == JOB_EXECUTING);
+	}
+}
+
+static void
+tell_to_end(struct job_entry *entry)
+{
+	struct jobs *jobs = entry->jobs;
+	struct job_run *run = entry->run;
+
+	if (run->told_to_end || runner_of(jobs, entry)->abort == NULL)
+		return;
+	run->told_to_end = true;
+	run->by_stop = jobs->stopping;
+	runner_of(jobs, entry)->abort(run);
+}
+
+static void
+fill_outcome(struct job *job, const struct job_outcome *o)
+{
+	job->done = o->done;
+	job->failed = o->failed;
+	job->phase = o->phase;
+	job->results = o->results;
+	job->n_results = o->n_results;
+	if (o->fault != NULL) {
+		job->fault = bytes_of(o->fault);
+		job->message = bytes_of(o->message);
+	}
+	if (!job_phase_is_active(o->phase))
+		job->ended_ms = clock_wall_ms();
+}
+
+/* It was the server that wanted an end: the job goes on after the restart. */
+static bool
+is_only_interrupted(const struct job_run *run, const struct job_outcome *o)
+{
+	return run->by_stop && o->phase == JOB_ABORTED;
+}
+
+void
+job_run_end(struct job_run *run, const struct job_outcome *outcome)
+{
+	struct jobs *jobs = run->jobs;
+	struct job_entry *entry = run->entry;
+	struct errinfo why;
+	struct job job;
+	enum err e = ERR_OK;
+
+	MAGIC_CHECK(jobs, JOBS_MAGIC);
+	CHECK(entry->run == run);
+	arena_clear(&jobs->scratch);
+	if (entry->removed) {
+		end_run(entry);
+		if (!entry->putting)
+			job_entry_free(entry);
+	} else {
+		e = keep_load(jobs, entry, &jobs->scratch, &job, &why);
+		if (e == ERR_OK && is_only_interrupted(run, outcome)) {
+			job.done = outcome->done;
+			job.failed = outcome->failed;
+		} else if (e == ERR_OK) {
+			fill_outcome(&job, outcome);
+		}
+		if (e == ERR_OK)
+			e = keep_store(jobs, entry, &job, &why);
+		if (e != ERR_OK)
+			log_warning("job %llu: %s", (unsigned long long)entry->number,
+			    errinfo_text(&why));
+		end_run(entry);
+		wake(jobs, entry, outcome->phase == JOB_EXECUTING);
+	}
+	start_next(jobs);
+}
+
+void
+job_run_progress(struct job_run *run, uint64_t done, uint64_t failed)
+{
+	struct jobs *jobs = run->jobs;
+	struct errinfo why;
+	struct job job;
+
+	arena_clear(&jobs->scratch);
+	if (run->entry->removed ||
+	    keep_load(jobs, run->entry, &jobs->scratch, &job, &why) != ERR_OK)
+		return;
+	job.done = done;
+	job.failed = failed;
+	if (keep_store(jobs, run->entry, &job, &why) != ERR_OK)
+		log_warning("job %llu: %s", (unsigned long long)run->entry->number,
+		    errinfo_text(&why));
+}
+
+/* Removing */
+
+static void
+remove_job(struct jobs *jobs, struct job_entry *entry)
+{
+	bool runs = entry->run != NULL;
+
+	wake(jobs, entry, true);
+	(void)unqueue(jobs, entry);
+	if (runs)
+		tell_to_end(entry); /* may be the end of the run */
+	keep_remove(jobs, entry);
+}
+
+/* Room for one more of this owner: the oldest that nobody works on makes it. */
+static bool
+make_room(struct jobs *jobs, const struct job *job)
+{
+	struct job_owner *owner =
+	    job_table_owner(&jobs->table, job->owner, job->owner_key);
+	struct job_entry *e, *newer;
+
+	if (owner == NULL || owner->n < jobs->config.settings->jobs_per_user)
+		return true;
+	for (e = owner->oldest; e != NULL; e = newer) {
+		newer = e->newer;
+		if (e->run == NULL && e->waiting == NULL && e->creator == NULL &&
+		    (e->list == JOB_LIST_SYNC || !job_phase_is_active(e->phase))) {
+			remove_job(jobs, e);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Questions */
+
+void
+engine_created(struct job_entry *entry, enum err err, const struct errinfo *why)
+{
+	struct job_ask *ask = entry->creator;
+
+	entry->creator = NULL;
+	if (err != ERR_OK) {
+		ask->why = *why;
+		if (!entry->removed)
+			keep_remove(entry->jobs, entry);
+	}
+	answer(ask, err);
+}
+
+static void
+create(struct jobs *jobs, struct job_ask *ask)
+{
+	const struct settings *s = jobs->config.settings;
+	struct job *job = &ask->job;
+	struct job_entry *entry;
+	enum err e;
+
+	if (!make_room(jobs, job)) {
+		refuse(ask, ERR_BUSY, "you have too many jobs that are not over yet");
+		return;
+	}
+	if (!keep_number(jobs, &job->number)) {
+		refuse(ask, ERR_BUSY, "too many jobs are made at once");
+		return;
+	}
+	job_id_make(job->number, job->id);
+	job->created_ms = clock_wall_ms();
+	job->destruction_ms =
+	    job->created_ms + (int64_t)(job->list == JOB_LIST_SYNC ? s->sync_job_lifetime
+								   : s->job_lifetime);
+	if (job->phase != JOB_PENDING)
+		job->started_ms = job->created_ms;
+	if (!job_phase_is_active(job->phase))
+		job->ended_ms = job->created_ms;
+	entry = job_table_add(&jobs->table, job);
+	if (entry == NULL) {
+		refuse(ask, ERR_NO_MEMORY, "no memory for a job");
+		return;
+	}
+	entry->jobs = jobs;
+	if (job->list != JOB_LIST_SYNC)
+		entry->creator = ask;
+	e = keep_store(jobs, entry, job, &ask->why);
+	if (e != ERR_OK) {
+		entry->creator = NULL;
+		job_table_remove(&jobs->table, entry);
+		job_entry_free(entry);
+		answer(ask, e);
+		return;
+	}
+	tend_at(jobs, job->destruction_ms);
+	if (entry->creator == NULL)
+		answer(ask, ERR_OK);
+}
+
+static bool
+may_use(const struct caller *caller, const struct job_entry *entry)
+{
+	const struct job_owner *owner = entry->owner;
+
+	if (caller->is_admin || (owner->id == 0 && owner->key.n == 0))
+		return true;
+	if (owner->id != 0)
+		return caller_owns(caller, owner->id);
+	return !caller->is_anonymous && caller->dn_key.p != NULL &&
+	       bytes_eq(caller->dn_key, owner->key);
+}
+
+/* The job a question is about; NULL: answered already. */
+static struct job_entry *
+entry_of(struct jobs *jobs, struct job_ask *ask)
+{
+	struct job_entry *entry = NULL;
+	struct job job;
+	uint64_t number;
+	enum err e;
+
+	if (job_id_number(ask->id, &number))
+		entry = job_table_find(&jobs->table, number);
+	if (entry != NULL && entry->list != ask->list &&
+	    !(ask->list == JOB_LIST_TRANSFERS && entry->list == JOB_LIST_SYNC))
+		entry = NULL;
+	if (entry != NULL) {
+		e = keep_load(jobs, entry, &jobs->scratch, &job, &ask->why);
+		if (e != ERR_OK) {
+			answer(ask, e);
+			return NULL;
+		}
+		if (!bytes_is(ask->id, job.id))
+			entry = NULL;
+	}
+	if (entry == NULL) {
+		answer(ask, errinfo_set(&ask->why, ERR_NOT_FOUND, "not found: %.*s",
+				BYTES_ARG(ask->id)));
+		return NULL;
+	}
+	if (!may_use(ask->caller, entry)) {
+		refuse(ask,
+		    ask->caller->is_anonymous ? ERR_NOT_AUTHENTICATED : ERR_DENIED,
+		    "the job is not yours");
+		return NULL;
+	}
+	return entry;
+}
+
+static void
+get(struct job_ask *ask, struct job_entry *entry)
+{
+	bool waits = job_phase_is_active(entry->phase) &&
+		     (ask->wait_phase == 0 || ask->wait_phase == entry->phase);
+
+	wait_for(ask, entry, waits ? ask->wait_ms : 0);
+}
+
+static void
+run_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
+{
+	const struct job_runner *runner = runner_of(jobs, entry);
+
+	if (entry->phase != JOB_PENDING) {
+		refuse(ask, ERR_DENIED, "only a job in phase PENDING can be run");
+		return;
+	}
+	if (jobs->stopping) {
+		refuse(ask, ERR_BUSY, "the service is stopping");
+		return;
+	}
+	ask->until_over = true;
+	if (runner->is_long && jobs->n_long >= jobs->config.settings->jobs_running) {
+		if (change_phase(jobs, entry, JOB_QUEUED) == ERR_OK)
+			enqueue(jobs, entry);
+		answer_with_job(jobs, ask, entry);
+		return;
+	}
+	wait_for(ask, entry, RUN_WAIT_MS);
+	start(jobs, entry, false);
+}
+
+static void
+abort_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
+{
+	ask->until_over = true;
+	if (!job_phase_is_active(entry->phase)) {
+		answer_with_job(jobs, ask, entry);
+	} else if (entry->run != NULL) {
+		wait_for(ask, entry, RUN_WAIT_MS);
+		tell_to_end(entry);
+	} else {
+		(void)unqueue(jobs, entry);
+		(void)change_phase(jobs, entry, JOB_ABORTED);
+		answer_with_job(jobs, ask, entry);
+	}
+}
+
+static size_t
+size_of(const struct job_pair *pairs, size_t n)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < n; i++)
+		size += pairs[i].name.n + pairs[i].value.n;
+	return size;
+}
+
+static enum err
+add_parameters(struct jobs *jobs, struct job_ask *ask, struct job *job)
+{
+	uint64_t most = jobs->config.settings->form_max;
+	struct job_pair *all;
+
+	if (ask->n_parameters == 0)
+		return ERR_OK;
+	if (job->phase != JOB_PENDING)
+		return errinfo_set(&ask->why, ERR_DENIED,
+		    "only a job in phase PENDING takes parameters");
+	if (size_of(job->parameters, job->n_parameters) +
+		size_of(ask->parameters, ask->n_parameters) >
+	    most)
+		return errinfo_set(
+		    &ask->why, ERR_TOO_LARGE, "limit: %llu", (unsigned long long)most);
+	all = arena_array(
+	    &jobs->scratch, struct job_pair, job->n_parameters + ask->n_parameters);
+	if (all == NULL)
+		return errinfo_set(&ask->why, ERR_NO_MEMORY, "too many parameters");
+	for (size_t i = 0; i < job->n_parameters; i++)
+		all[i] = job->parameters[i];
+	for (size_t i = 0; i < ask->n_parameters; i++)
+		all[job->n_parameters + i] = ask->parameters[i];
+	job->parameters = all;
+	job->n_parameters += ask->n_parameters;
+	return ERR_OK;
+}
+
+static void
+edit(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
+{
+	struct job job;
+	enum err e = keep_load(jobs, entry, &jobs->scratch, &job, &ask->why);
+
+	if (e == ERR_OK)
+		e = add_parameters(jobs, ask, &job);
+	if (e == ERR_OK && ask->destruction_ms != 0 &&
+	    ask->destruction_ms < job.destruction_ms)
+		job.destruction_ms = ask->destruction_ms;
+	if (e == ERR_OK && ask->set_execution &&
+	    (job.execution_s == 0 || ask->execution_s < job.execution_s) &&
+	    ask->execution_s > 0)
+		job.execution_s = ask->execution_s;
+	if (e == ERR_OK)
+		e = keep_store(jobs, entry, &job, &ask->why);
+	if (e != ERR_OK) {
+		answer(ask, e);
+		return;
+	}
+	tend_at(jobs, job.destruction_ms);
+	answer_with_job(jobs, ask, entry);
+}
+
+static bool
+is_listed(const struct job_ask *ask, const struct job_entry *e)
+{
+	return e->list == ask->list &&
+	       (ask->phases == 0 || (ask->phases & 1U << e->phase)) &&
+	       e->created_ms > ask->after_ms;
+}
+
+/* What a list shows of a job, in the asker's arena. */
+static enum err
+list_one(struct jobs *jobs, struct job_ask *ask, struct job_entry *e, struct job *out)
+{
+	struct job job;
+	enum err err;
+
+	arena_clear(&jobs->scratch);
+	err = keep_load(jobs, e, &jobs->scratch, &job, &ask->why);
+	if (err != ERR_OK)
+		return err;
+	*out = (struct job){.number = job.number,
+	    .list = job.list,
+	    .phase = job.phase,
+	    .created_ms = job.created_ms};
+	(void)memcpy(out->id, job.id, sizeof out->id);
+	if (job.owner_name.p != NULL)
+		out->owner_name = arena_copy(ask->arena, job.owner_name);
+	if (job.run_id.p != NULL)
+		out->run_id = arena_copy(ask->arena, job.run_id);
+	return ERR_OK;
+}
+
+static void
+list(struct jobs *jobs, struct job_ask *ask)
+{
+	const struct caller *c = ask->caller;
+	struct bytes key = c->principal == 0 ? c->dn_key : (struct bytes){NULL, 0};
+	struct job_owner *owner = job_table_owner(&jobs->table, c->principal, key);
+	struct job *out;
+	enum err e = ERR_OK;
+
+	if (c->is_anonymous) {
+		refuse(ask, ERR_NOT_AUTHENTICATED, "anonymous job listing not permitted");
+		return;
+	}
+	out = arena_array(ask->arena, struct job, owner == NULL ? 1 : owner->n);
+	if (out == NULL) {
+		refuse(ask, ERR_NO_MEMORY, "the list is too long");
+		return;
+	}
+	for (struct job_entry *entry = owner == NULL ? NULL : owner->newest;
+	     entry != NULL && e == ERR_OK && (ask->last == 0 || ask->n_list < ask->last);
+	     entry = entry->older)
+		if (is_listed(ask, entry))
+			e = list_one(jobs, ask, entry, &out[ask->n_list++]);
+	ask->list_out = out;
+	answer(ask, e);
+}
+
+static void
+handle(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
+{
+	switch (ask->verb) {
+	case JOB_ASK_GET:
+		get(ask, entry);
+		break;
+	case JOB_ASK_RUN:
+		run_job(jobs, ask, entry);
+		break;
+	case JOB_ASK_ABORT:
+		abort_job(jobs, ask, entry);
+		break;
+	case JOB_ASK_EDIT:
+		edit(jobs, ask, entry);
+		break;
+	case JOB_ASK_REMOVE:
+		remove_job(jobs, entry);
+		answer(ask, ERR_OK);
+		break;
+	case JOB_ASK_CREATE:
+	case JOB_ASK_LIST:
+		break;
+	}
+}
+
+static void
+asked(struct loop_job *post)
+{
+	struct job_ask *ask = container_of(post, struct job_ask, post);
+	struct jobs *jobs = ask->jobs;
+	struct job_entry *entry;
+
+	MAGIC_CHECK(jobs, JOBS_MAGIC);
+	arena_clear(&jobs->scratch);
+	if (ask->verb == JOB_ASK_CREATE) {
+		create(jobs, ask);
+	} else if (ask->verb == JOB_ASK_LIST) {
+		list(jobs, ask);
+	} else {
+		entry = entry_of(jobs, ask);
+		if (entry != NULL)
+			handle(jobs, ask, entry);
+	}
+}
+
+void
+jobs_ask(struct jobs *jobs, struct job_ask *ask)
+{
+	ask->jobs = jobs;
+	ask->post.run = asked;
+	loop_post(jobs->config.loop, &ask->post);
+}
+
+/* Time */
+
+/* What is past its end goes; what runs too long is told to end. */
+static void
+tend(void *arg)
+{
+	struct jobs *jobs = arg;
+	int64_t now = clock_wall_ms(), next = now + TEND_MS;
+
+	arena_clear(&jobs->scratch);
+	for (size_t i = 0; i < JOB_BUCKETS && !jobs->stopping; i++) {
+		struct job_entry *after;
+
+		for (struct job_entry *e = jobs->table.bucket[i]; e != NULL; e = after) {
+			after = e->next;
+			if (e->run != NULL && e->run->job.execution_s != 0 &&
+			    now - e->run->job.started_ms >
+				(int64_t)e->run->job.execution_s * 1000)
+				tell_to_end(e);
+			if (e->destruction_ms <= now && e->creator == NULL)
+				remove_job(jobs, e);
+			else if (e->destruction_ms < next && e->destruction_ms > now)
+				next = e->destruction_ms;
+		}
+	}
+	if (jobs->stopping)
+		return;
+	start_next(jobs);
+	jobs->tend_at_ms = 0;
+	tend_at(jobs, next);
+}
+
+static void
+tend_at(struct jobs *jobs, int64_t at_ms)
+{
+	int64_t now = clock_wall_ms();
+
+	if (jobs->stopping || (jobs->tend_at_ms != 0 && jobs->tend_at_ms <= at_ms))
+		return;
+	jobs->tend_at_ms = at_ms;
+	loop_timer_set(jobs->tend_timer, at_ms <= now ? 1 : (uint64_t)(at_ms - now));
+}
+
+/* Beginning and end */
+
+/* A job of the last process that nobody goes on with. */
+static enum err
+fail_interrupted(
+    struct jobs *jobs, struct job_entry *entry, struct job *job, struct errinfo *why)
+{
+	job->phase = JOB_ERROR;
+	job->ended_ms = clock_wall_ms();
+	job->fault = BYTES("InternalFault");
+	job->message = BYTES("the service was restarted while the job ran");
+	return keep_store(jobs, entry, job, why);
+}
+
+static enum err
+take_over(struct jobs *jobs, uint64_t number, struct bytes record, struct errinfo *why)
+{
+	struct job_entry *entry;
+	struct job job;
+
+	if (job_record_decode(&jobs->scratch, number, record, &job, why) != ERR_OK) {
+		log_warning("%s", errinfo_text(why));
+		return ERR_OK; /* one damaged job stops no service */
+	}
+	entry = job_table_add(&jobs->table, &job);
+	if (entry == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a job");
+	entry->jobs = jobs;
+	if (job.phase != JOB_EXECUTING && job.phase != JOB_QUEUED)
+		return ERR_OK;
+	if (runner_of(jobs, entry)->is_long)
+		enqueue(jobs, entry);
+	else if (job.n_results == 0) /* with results only the client's part is left */
+		return fail_interrupted(jobs, entry, &job, why);
+	return ERR_OK;
+}
+
+static enum err
+take_over_all(struct jobs *jobs, struct errinfo *why)
+{
+	struct bytes record;
+	uint64_t number, from = 0;
+	enum err e;
+
+	for (;;) {
+		arena_clear(&jobs->scratch);
+		e = jobs_next(jobs->reader, &jobs->scratch, from, &number, &record, why);
+		if (e != ERR_OK)
+			return e == ERR_NOT_FOUND ? ERR_OK : e;
+		e = take_over(jobs, number, record, why);
+		if (e != ERR_OK)
+			return e;
+		from = number + 1;
+	}
+}
+
+enum err
+jobs_open(const struct jobs_config *config, struct jobs **out, struct errinfo *why)
+{
+	struct jobs *jobs = calloc(1, sizeof *jobs);
+	enum err e;
+
+	if (jobs == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for jobs");
+	jobs->magic = JOBS_MAGIC;
+	jobs->config = *config;
+	jobs->recent_last = &jobs->recent;
+	jobs->queue_last = &jobs->queue;
+	arena_init(&jobs->scratch, SCRATCH_MAX);
+	str_init(&jobs->record, RECORD_MAX);
+	jobs->tend_timer = loop_timer_new(config->loop, tend, jobs);
+	e = jobs->tend_timer == NULL
+		? errinfo_set(why, ERR_NO_MEMORY, "no memory for jobs")
+		: store_reader_new(config->store, &jobs->reader, why);
+	if (e == ERR_OK)
+		e = keep_first_numbers(jobs, why);
+	if (e == ERR_OK)
+		e = take_over_all(jobs, why);
+	if (e != ERR_OK) {
+		jobs_free(jobs);
+		return e;
+	}
+	tend_at(jobs, clock_wall_ms());
+	*out = jobs;
+	return ERR_OK;
+}
+
+void
+jobs_stop(struct jobs *jobs)
+{
+	MAGIC_CHECK(jobs, JOBS_MAGIC);
+	if (jobs->stopping)
+		return;
+	jobs->stopping = true;
+	loop_timer_clear(jobs->tend_timer);
+	arena_clear(&jobs->scratch);
+	for (size_t i = 0; i < JOB_BUCKETS; i++)
+		for (struct job_entry *e = jobs->table.bucket[i]; e != NULL;
+		     e = e->next) {
+			wake(jobs, e, true);
+			if (e->run != NULL)
+				tell_to_end(e);
+		}
+}
+
+bool
+jobs_quiet(const struct jobs *jobs)
+{
+	return jobs->n_running == 0 && jobs->n_writing == 0;
+}
+
+void
+jobs_free(struct jobs *jobs)
+{
+	if (jobs == NULL)
+		return;
+	MAGIC_CHECK(jobs, JOBS_MAGIC);
+	jobs->magic = 0;
+	job_table_release(&jobs->table);
+	loop_timer_free(jobs->tend_timer);
+	store_reader_free(jobs->reader);
+	arena_release(&jobs->scratch);
+	str_release(&jobs->record);
+	free(jobs);
+}

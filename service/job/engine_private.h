@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_private - the engine's parts among themselves. All on its loop. */
+#ifndef QUARTET_JOB_ENGINE_PRIVATE_H
+#define QUARTET_JOB_ENGINE_PRIVATE_H
+
+#include "service/job/engine.h"
+#include "service/job/table.h"
+#include "storage/jobs.h"
+
+enum {
+	NUMBERS_BLOCK = 4096, /* taken ahead, refilled at half */
+	SCRATCH_MAX = 64 * 1024 * 1024, /* for one record at a time */
+	RECORD_MAX = 32 * 1024 * 1024,
+	RUN_ARENA_MAX = 64 * 1024 * 1024,
+	RUN_WAIT_MS =
+	    500, /* RUN and ABORT are answered with the job over, if it is quick */
+	TEND_MS = 60000,
+};
+
+struct jobs {
+	uint32_t magic;
+	struct jobs_config config;
+	struct store_reader *reader;
+	struct job_table table;
+	struct arena scratch; /* cleared at each question */
+	struct str record; /* scratch for encoding */
+	struct loop_timer *tend_timer;
+	int64_t tend_at_ms;
+	struct jobs_reserve reserve;
+	bool reserving;
+	uint64_t next_number, end_number, spare_number, spare_end;
+	struct job_entry *recent, **recent_last;
+	size_t recent_bytes;
+	struct job_entry *queue, **queue_last;
+	unsigned n_long; /* running */
+	unsigned n_running, n_writing;
+	bool stopping;
+};
+
+/* keep.c: the records */
+
+/* Take a number; false: none at hand now. */
+bool keep_number(struct jobs *jobs, uint64_t *out);
+enum err keep_first_numbers(struct jobs *jobs, struct errinfo *why) ERR_CHECKED;
+/* The job as it is, in the arena. */
+enum err keep_load(struct jobs *jobs, struct job_entry *entry, struct arena *a,
+    struct job *out, struct errinfo *why) ERR_CHECKED;
+/* The job has changed: write it, in memory at once. ERR_NO_MEMORY. */
+enum err keep_store(struct jobs *jobs, struct job_entry *entry, const struct job *job,
+    struct errinfo *why) ERR_CHECKED;
+/* Out of the table and the store. */
+void keep_remove(struct jobs *jobs, struct job_entry *entry);
+
+/* engine.c */
+
+/* The record of a new job is durable, or could not be written. */
+void engine_created(struct job_entry *entry, enum err err, const struct errinfo *why);
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/op/negotiate.h"
+
+#include "service/core/encode.h"
+#include "service/op/file.h"
+
+#define CORE       "ivo://ivoa.net/vospace/core#"
+#define CADC_VIEW  "ivo://cadc.nrc.ca/vospace/view#"
+#define BY_TLS     "ivo://ivoa.net/sso#tls-with-certificate"
+#define BY_NOTHING "ivo://ivoa.net/sso#anon"
+
+enum { URL_MAX = 256 * 1024, ENDPOINTS_MAX = 3 };
+
+enum negotiate_direction
+negotiate_direction(struct bytes direction)
+{
+	static const struct bytes vos = {"vos://", 6};
+
+	if (bytes_caseeq(direction, BYTES("pullFromVoSpace")))
+		return NEGOTIATE_PULL;
+	if (bytes_caseeq(direction, BYTES("pushToVoSpace")))
+		return NEGOTIATE_PUSH;
+	if (direction.n > vos.n && bytes_caseeq((struct bytes){direction.p, vos.n}, vos))
+		return NEGOTIATE_MOVE;
+	return NEGOTIATE_OTHER;
+}
+
+static bool
+is_anonymous(const struct transfer_protocol *p)
+{
+	for (size_t i = 0; i < p->n_security_methods; i++)
+		if (bytes_caseeq(p->security_methods[i], BYTES(BY_NOTHING)))
+			return true;
+	return p->n_security_methods == 0;
+}
+
+static bool
+is_by_certificate(const struct transfer_protocol *p)
+{
+	for (size_t i = 0; i < p->n_security_methods; i++)
+		if (bytes_caseeq(p->security_methods[i], BYTES(BY_TLS)))
+			return true;
+	return false;
+}
+
+bool
+negotiate_by_status(const struct transfer_doc *doc)
+{
+	for (size_t i = 0; i < doc->n_protocols; i++)
+		if (!is_anonymous(&doc->protocols[i]))
+			return false;
+	return doc->n_protocols > 0;
+}
+
+static bool
+is_tls(const struct op_call *call)
+{
+	return bytes_starts(call->base_url, BYTES("https:"));
+}
+
+/* The one protocol we serve on the door the request came in by. */
+static struct bytes
+protocol_of(const struct op_call *call, bool push)
+{
+	if (is_tls(call))
+		return push ? BYTES(CORE "httpsput") : BYTES(CORE "httpsget");
+	return push ? BYTES(CORE "httpput") : BYTES(CORE "httpget");
+}
+
+static enum err
+check_protocols(
+    struct op_call *call, const struct transfer_doc *doc, struct negotiation *n)
+{
+	struct bytes ours = protocol_of(call, n->push);
+
+	for (size_t i = 0; i < doc->n_protocols; i++) {
+		const struct transfer_protocol *p = &doc->protocols[i];
+
+		if (!bytes_caseeq(p->uri, ours))
+			continue;
+		n->anonymous |= is_anonymous(p);
+		n->by_certificate |= is_tls(call) && is_by_certificate(p);
+	}
+	return n->anonymous || n->by_certificate
+		   ? ERR_OK
+		   : errinfo_set(&call->why, ERR_PROTOCOL_NOT_SUPPORTED,
+			 "requested transfer specs not supported: ask for %.*s",
+			 BYTES_ARG(ours));
+}
+
+static enum err
+check_view(struct op_call *call, const struct transfer_doc *doc, struct negotiation *n)
+{
+	static const struct bytes plain[] = {
+	    {CORE "defaultview", sizeof(CORE "defaultview") - 1},
+	    {CORE "anyview", sizeof(CORE "anyview") - 1},
+	    {CORE "binaryview", sizeof(CORE "binaryview") - 1},
+	    {CADC_VIEW "data", sizeof(CADC_VIEW "data") - 1},
+	};
+	struct bytes view = doc->view.uri;
+
+	if (view.p == NULL)
+		return ERR_OK;
+	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+		if (bytes_eq(view, plain[i]))
+			return ERR_OK;
+	if (bytes_is(view, CADC_VIEW "cutout") && !n->push && doc->view.params.n == 1) {
+		n->cutout = doc->view.params.v[0].value;
+		return ERR_OK;
+	}
+	return errinfo_set(&call->why, ERR_VIEW_NOT_SUPPORTED, "%.*s", BYTES_ARG(view));
+}
+
+/* What the client says about the length of what it will send; 1 where it does not. */
+static uint64_t
+announced_length(const struct transfer_doc *doc)
+{
+	uint64_t length;
+
+	for (size_t i = 0; i < doc->params.n; i++)
+		if (bytes_is(doc->params.v[i].uri, CORE "length") &&
+		    bytes_u64(bytes_trim(doc->params.v[i].value), &length))
+			return length;
+	return 1; /* a full quota is noticed even so */
+}
+
+static enum err
+check_push(struct op_call *call, const struct transfer_doc *doc, struct path path,
+    struct op_target *target)
+{
+	enum err e = op_resolve(call, path, OP_LEAF_FOLLOW, target);
+
+	if (e == ERR_NODE_NOT_FOUND)
+		return op_fail_uri(call, ERR_CONTAINER_NOT_FOUND, path);
+	if (e == ERR_OK)
+		e = file_may_write(call, target);
+	if (e == ERR_OK)
+		e = file_check_quota(call, target, announced_length(doc));
+	return e;
+}
+
+static enum err
+check_pull(struct op_call *call, struct path path, struct op_target *target)
+{
+	enum err e = op_resolve_existing(call, path, OP_LEAF_FOLLOW, target);
+
+	if (e == ERR_OK)
+		e = op_authorize(call, ACL_READ, target);
+	if (e == ERR_OK && !node_type_has_bytes(op_leaf(target)->type))
+		e = errinfo_set(
+		    &call->why, ERR_INVALID_ARGUMENT, "target is not a data node");
+	return e;
+}
+
+enum err
+negotiate_check(
+    struct op_call *call, const struct transfer_doc *doc, struct negotiation *out)
+{
+	enum negotiate_direction direction = negotiate_direction(doc->direction);
+	struct path path;
+	enum err e;
+
+	*out = (struct negotiation){.push = direction == NEGOTIATE_PUSH};
+	if (direction != NEGOTIATE_PUSH && direction != NEGOTIATE_PULL)
+		return errinfo_set(&call->why, ERR_OPERATION_NOT_SUPPORTED,
+		    "the direction %.*s is not offered", BYTES_ARG(doc->direction));
+	if (doc->n_targets != 1)
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "one target is needed, not %zu", doc->n_targets);
+	e = op_parse_uri(call, doc->targets[0], &path);
+	if (e == ERR_OK)
+		e = check_view(call, doc, out);
+	if (e == ERR_OK)
+		e = out->push ? check_push(call, doc, path, &out->target)
+			      : check_pull(call, path, &out->target);
+	return e == ERR_OK ? check_protocols(call, doc, out) : e;
+}
+
+static enum err
+with_cutout(struct op_call *call, const struct negotiation *n, struct bytes *url)
+{
+	struct str s;
+
+	if (n->cutout.p == NULL)
+		return ERR_OK;
+	str_init(&s, URL_MAX);
+	str_add(&s, *url);
+	str_adds(&s, "?cutout=");
+	pct_encode(&s, n->cutout, "");
+	*url = str_failed(&s) ? (struct bytes){NULL, 0}
+			      : arena_copy(call->arena, str_bytes(&s));
+	str_release(&s);
+	return url->p == NULL
+		   ? errinfo_set(&call->why, ERR_NO_MEMORY, "no memory for a URL")
+		   : ERR_OK;
+}
+
+enum err
+negotiate_url(struct op_call *call, const struct negotiation *n, struct bytes *out)
+{
+	enum err e = file_preauth_url(call, &n->target, n->push, out);
+
+	return e == ERR_OK ? with_cutout(call, n, out) : e;
+}
+
+/* Where the bytes are for whoever brings a credential, or needs none. */
+static enum err
+plain_url(struct op_call *call, const struct negotiation *n, struct bytes *out)
+{
+	struct str s;
+
+	str_init(&s, URL_MAX);
+	str_add(&s, call->base_url);
+	str_adds(&s, "/files");
+	path_encode(&s, n->target.path);
+	*out = str_failed(&s) ? (struct bytes){NULL, 0}
+			      : arena_copy(call->arena, str_bytes(&s));
+	str_release(&s);
+	if (out->p == NULL)
+		return errinfo_set(&call->why, ERR_NO_MEMORY, "no memory for a URL");
+	return with_cutout(call, n, out);
+}
+
+struct transfer_doc
+negotiate_refusal(const struct transfer_doc *doc)
+{
+	struct transfer_doc out = *doc;
+
+	out.protocols = NULL;
+	out.n_protocols = 0;
+	out.keep_bytes = true;
+	return out;
+}
+
+enum err
+negotiate_answer(struct op_call *call, const struct transfer_doc *doc,
+    const struct negotiation *n, struct transfer_doc *out)
+{
+	static const struct bytes by_tls = {BY_TLS, sizeof BY_TLS - 1};
+	struct transfer_protocol *p =
+	    arena_array(call->arena, struct transfer_protocol, ENDPOINTS_MAX);
+	struct bytes protocol = protocol_of(call, n->push), plain;
+	enum err e = ERR_OK;
+
+	*out = negotiate_refusal(doc);
+	if (p == NULL)
+		return errinfo_set(&call->why, ERR_NO_MEMORY, "no memory for endpoints");
+	out->protocols = p;
+	if (n->anonymous) {
+		p[out->n_protocols].uri = protocol;
+		e = negotiate_url(call, n, &p[out->n_protocols++].endpoint);
+	}
+	if (e == ERR_OK)
+		e = plain_url(call, n, &plain);
+	if (n->by_certificate)
+		p[out->n_protocols++] = (struct transfer_protocol){.uri = protocol,
+		    .endpoint = plain,
+		    .security_methods = &by_tls,
+		    .n_security_methods = 1};
+	if (n->anonymous && !n->push)
+		p[out->n_protocols++] =
+		    (struct transfer_protocol){.uri = protocol, .endpoint = plain};
+	return e;
+}

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listings: pages, orders, rights, details; large ones streamed in little memory."""
+
+import re
+import time
+import urllib.parse
+import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
+
+from quartet_test import CORE, VOS, Testbed, main, unittest
+
+MANY = 100_000
+CADC = "ivo://cadc.nrc.ca/vospace/core#"
+GROUP = "ivo://cadc.nrc.ca/gms?"
+
+
+def names(answer):
+    root = ET.fromstring(answer.body)
+    return [urllib.parse.unquote(n.get("uri").rpartition("/")[2])
+            for n in root.find(f"{{{VOS}}}nodes")]
+
+
+def setUpModule():
+    Listing.bed = Testbed.start()
+    unittest.addModuleCleanup(Listing.bed.close)
+
+
+class Listing(unittest.TestCase):
+    bed = None
+
+    def fill(self, path, children, user="alice"):
+        """Data nodes, by several connections at once, each with many requests under way."""
+        def some(part):
+            with self.bed.socket(user) as sock:
+                for i in range(0, len(part), 50):
+                    requests = []
+                    for name in part[i:i + 50]:
+                        child = f"{path}/{name}"
+                        text = self.bed.document("DataNode", child).encode()
+                        requests.append(f"PUT /vault/nodes{urllib.parse.quote(child)} HTTP/1.1\r\n"
+                                        f"Host: {self.bed.host}\r\nContent-Length: {len(text)}"
+                                        "\r\n\r\n".encode() + text)
+                    sock.sendall(b"".join(requests))
+                    got = b""
+                    while got.count(b"</vos:node>") < len(requests):
+                        data = sock.recv(1 << 20)
+                        assert data, got[-500:]
+                        got += data
+                    assert got.count(b"HTTP/1.1 201 ") == len(requests), got[:500]
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(some, [children[i::16] for i in range(16)]))
+
+    def container(self, path, props=None, user="alice"):
+        answer = self.bed.create("ContainerNode", path, user, props)
+        self.assertEqual(answer.status, 201, answer.text)
+        return path
+
+    def list(self, path, query="", user="alice"):
+        answer = self.bed.ask("GET", f"/nodes{urllib.parse.quote(path)}{query}", user)
+        self.assertEqual(answer.status, 200, answer.text)
+        self.assertEqual(answer.headers["Content-Type"], "text/xml")
+        return answer
+
+
+class Pages(Listing):
+    @classmethod
+    def setUpClass(cls):
+        cls.path = "/alice/pages"
+        cls.all = [f"f{i:02}" for i in range(10)]
+        self = cls()
+        self.container(cls.path)
+        self.fill(cls.path, cls.all)
+
+    def page(self, limit, start=None, more=""):
+        query = f"?limit={limit}" if limit is not None else "?"
+        if start is not None:
+            query += "&uri=" + urllib.parse.quote(self.bed.uri(f"{self.path}/{start}"), safe="")
+        return names(self.list(self.path, query + more))
+
+    def test_limit_0_is_the_node_alone(self):
+        self.assertEqual(self.page(0), [])
+        self.assertEqual(self.page(0, "f03"), [])
+
+    def test_a_limit_gives_exactly_as_many_while_there_are(self):
+        for n in (1, 3, 9, 10):
+            self.assertEqual(self.page(n), self.all[:n])
+        self.assertEqual(self.page(11), self.all)
+        self.assertEqual(self.page(10**15), self.all)
+
+    def test_a_page_begins_with_its_uri(self):
+        self.assertEqual(self.page(3, "f04"), ["f04", "f05", "f06"])
+        self.assertEqual(self.page(3, "f08"), ["f08", "f09"])
+        self.assertEqual(self.page(1, "f09"), ["f09"])
+        self.assertEqual(self.page(None, "f07"), ["f07", "f08", "f09"])
+
+    def test_the_child_need_not_exist(self):
+        self.assertEqual(self.page(2, "f045"), ["f05", "f06"])
+        self.assertEqual(self.page(2, "zzz"), [])
+        self.assertEqual(self.page(2, "a"), ["f00", "f01"])
+
+    def test_a_client_that_pages_sees_each_child_once(self):
+        seen, start = [], None
+        while True:
+            page = self.page(4, start)
+            new = page if start is None else page[1:]
+            if not new:
+                break
+            seen += new
+            start = page[-1]
+        self.assertEqual(seen, self.all)
+
+    def test_the_uri_may_be_written_with_any_authority_of_ours(self):
+        uri = urllib.parse.quote(f"vos://cadc.nrc.ca!vault{self.path}/f08", safe="")
+        self.assertEqual(names(self.list(self.path, f"?limit=5&uri={uri}")), ["f08", "f09"])
+
+    def test_what_is_no_child_is_refused(self):
+        ours = self.bed.uri(self.path)
+        for uri in (self.bed.uri("/alice/x"), ours, ours + "/a/b", self.bed.uri("/"),
+                    "vos://elsewhere~vault" + self.path + "/f01", "f01", ""):
+            answer = self.bed.ask("GET", f"/nodes{self.path}?limit=2&uri="
+                                  + urllib.parse.quote(uri, safe=""), "alice")
+            self.assertEqual(answer.status, 400, uri)
+            self.assertTrue(answer.text.startswith("InvalidURI: "), answer.text)
+        answer = self.bed.ask("GET", f"/nodes{self.path}?uri="
+                              + urllib.parse.quote(self.bed.uri("/alice/x"), safe=""), "alice")
+        self.assertEqual(answer.text, f"InvalidURI: uri parameter ({self.bed.uri('/alice/x')}) "
+                         f"not a child of target uri ({ours}).")
+
+    def test_a_bad_limit_is_refused(self):
+        for bad in ("x", "-1", "1.5", "", "99999999999999999999999"):
+            answer = self.bed.ask("GET", f"/nodes{self.path}?limit={bad}", "alice")
+            self.assertEqual((answer.status, answer.text.rstrip()), (
+                400, "InvalidArgument: value for limit must be a positive integer."), bad)
+
+    def test_children_carry_what_was_asked_for(self):
+        full = self.list(self.path).text
+        self.assertEqual(full.count("core#creator"), 11)
+        self.assertEqual(full.count("core#date"), 11)
+        self.assertEqual(full.count("core#length"), 11)
+        least = self.list(self.path, "?detail=min").text
+        self.assertNotIn("properties", least)
+        self.assertNotIn("busy", least)
+        self.assertEqual(names(self.list(self.path, "?detail=min")), self.all)
+        most = self.list(self.path, "?detail=max").text
+        self.assertEqual(most.count("core#readable"), 11)
+        self.assertEqual(most.count("core#writable"), 11)
+
+    def test_an_empty_container_has_an_empty_list(self):
+        path = self.container("/alice/empty")
+        self.assertEqual(names(self.list(path)), [])
+        self.assertEqual(names(self.list(path, "?limit=5")), [])
+
+    def test_descending_names_page_too(self):
+        down = self.all[::-1]
+        self.assertEqual(self.page(None, more="&order=desc"), down)
+        self.assertEqual(self.page(3, more="&order=desc"), down[:3])
+        self.assertEqual(self.page(3, "f05", "&order=desc"), ["f05", "f04", "f03"])
+
+    def test_through_a_link_the_page_may_carry_either_path(self):
+        self.bed.create("LinkNode", "/alice/to-alice", target=self.bed.uri("/alice"))
+        path = "/alice/to-alice/pages"
+        self.assertEqual(names(self.list(path)), self.all)
+        for prefix in (path, self.path):
+            uri = urllib.parse.quote(self.bed.uri(prefix + "/f08"), safe="")
+            self.assertEqual(names(self.list(path, f"?limit=2&uri={uri}")), ["f08", "f09"])
+
+
+class Orders(Listing):
+    @classmethod
+    def setUpClass(cls):
+        self = cls()
+        cls.path = self.container("/alice/orders")
+        cls.sizes = {"a": 5, "b": 1, "c": 5, "d": 0, "e": 100, "f": 5}
+        for name, size in cls.sizes.items():
+            assert self.bed.put(f"{cls.path}/{name}", b"x" * size).status == 201
+        self.container(cls.path + "/sub")
+        assert self.bed.put(cls.path + "/sub/x", b"x" * 50).status == 201
+
+    def test_by_length(self):
+        for order, wanted in (("", "dbacfxe"), ("&order=asc", "dbacfxe"),
+                              ("&order=desc", "exfcabd")):
+            got = names(self.list(self.path, f"?sort={urllib.parse.quote(CORE)}length{order}"))
+            self.assertEqual("".join(got).replace("sub", "x"), wanted)
+
+    def test_by_date(self):
+        for name in "cab":
+            self.bed.ask("POST", f"/nodes{self.path}/{name}", "alice",
+                         self.bed.document("DataNode", f"{self.path}/{name}"))
+        query = "?sort=ivo://ivoa.net/vospace/core%23date"
+        self.assertEqual(names(self.list(self.path, query))[-3:], ["c", "a", "b"])
+        self.assertEqual(names(self.list(self.path, query + "&order=desc"))[:3], ["b", "a", "c"])
+        self.assertEqual(names(self.list(self.path, query + "&order=DESC&limit=2")), ["b", "a"])
+
+    def test_pages_in_another_order(self):
+        query = f"?sort={urllib.parse.quote(CORE)}length&limit=3&uri="
+        uri = urllib.parse.quote(self.bed.uri(self.path + "/c"), safe="")
+        self.assertEqual(names(self.list(self.path, query + uri)), ["c", "f", "sub"])
+        gone = urllib.parse.quote(self.bed.uri(self.path + "/gone"), safe="")
+        self.assertEqual(self.bed.ask("GET", f"/nodes{self.path}{query}{gone}", "alice").status,
+                         400)
+
+    def test_unknown_orders_say_so_as_the_client_expects(self):
+        for query, text in ((f"sort={urllib.parse.quote(CORE)}title", f"sort by {CORE}title"),
+                            ("order=up", "sort order up")):
+            answer = self.bed.ask("GET", f"/nodes{self.path}?{query}", "alice")
+            self.assertEqual((answer.status, answer.text.rstrip()), (
+                400, f"OptionNotSupported: sorting options not supported: {text}"))
+
+    def test_orders_mean_nothing_elsewhere(self):
+        self.assertEqual(self.bed.ask("GET", f"/nodes{self.path}/a?sort=x&order=y", "alice").status,
+                         200)
+
+
+class Rights(Listing):
+    def test_who_may_not_read_a_container_gets_no_list(self):
+        path = self.container("/public/closed", {"ispublic": "false", "groupwrite": "",
+                                                 "groupread": GROUP + "team-a",
+                                                 CADC + "inheritPermissions": "false"})
+        self.fill(path, ["x"])
+        self.assertEqual(self.bed.ask("GET", "/nodes" + path, "carol").status, 403)
+        self.assertEqual(self.bed.ask("GET", "/nodes" + path, None).status, 401)
+        for user in ("carol", None):
+            self.assertEqual(names(self.list(path, "?limit=0", user)), [])
+
+    def test_no_child_is_left_out_for_lack_of_rights(self):
+        path = self.container("/public/mixed", {CADC + "inheritPermissions": "false",
+                                                "ispublic": "true", "groupwrite": ""})
+        for i in range(20):
+            self.bed.create("DataNode", f"{path}/n{i:02}", "alice",
+                            {"ispublic": "true" if i % 2 else "false",
+                             "groupwrite": GROUP + "team-c" if i % 5 == 0 else ""})
+        wanted = [f"n{i:02}" for i in range(20)]
+        for user in ("alice", "carol", None):
+            self.assertEqual(names(self.list(path, "", user)), wanted)
+        root = ET.fromstring(self.list(path, "?detail=max", "carol").body)
+        for i, child in enumerate(root.find(f"{{{VOS}}}nodes")):
+            uris = {p.get("uri") for p in child.iter(f"{{{VOS}}}property")}
+            self.assertEqual(CADC + "readable" in uris, i % 2 == 1 or i % 5 == 0, i)
+            self.assertEqual(CADC + "writable" in uris, i % 5 == 0, i)
+            self.assertIn(CORE + "creator", uris)
+
+    def test_children_of_an_allocation_are_its_owners(self):
+        self.bed.create("ContainerNode", "/alice/shared", "alice",
+                        {"groupwrite": GROUP + "team-b"})
+        self.bed.ask("POST", "/nodes/alice", "alice", self.bed.document(
+            "ContainerNode", "/alice", {"groupread": GROUP + "team-b"}))
+        self.bed.create("DataNode", "/alice/shared/by-bob", "bob", {"groupread": ""})
+        root = ET.fromstring(self.list("/alice/shared", "?detail=max").body)
+        child = root.find(f"{{{VOS}}}nodes")[0]
+        uris = {p.get("uri"): p.text for p in child.iter(f"{{{VOS}}}property")}
+        self.assertEqual(uris[CORE + "creator"], "bob")
+        self.assertIn(CADC + "writable", uris)
+
+
+class Little(unittest.TestCase):
+    """stat_unreadable = basic: of what one may not read only name, type, date, length."""
+
+    def test_little_is_shown_of_what_may_not_be_read(self):
+        bed = Testbed.start(settings=["stat_unreadable=basic"])
+        self.addCleanup(bed.close)
+        bed.create("DataNode", "/public/secret", "alice",
+                   {"ispublic": "false", "groupwrite": "", "title": "hush"})
+        bed.ask("POST", "/nodes/public/secret", "alice", bed.document(
+            "DataNode", "/public/secret", {"groupwrite": ""}))
+        for target in ("/nodes/public/secret", "/nodes/public", "/nodes/public?detail=max"):
+            self.assertIn("hush", bed.ask("GET", target, "alice").text)
+            answer = bed.ask("GET", target, "carol")
+            self.assertEqual(answer.status, 200)
+            self.assertNotIn("hush", answer.text)
+            self.assertIn("core#date", answer.text)
+            self.assertIn("core#length", answer.text)
+
+
+class Large(Listing):
+    def test_2500_children_come_in_the_order_of_their_bytes(self):
+        path = self.container("/alice/2500")
+        children = [f"{'aZé_~'[i % 5]}{i * 7919 % 2500}" for i in range(2500)]
+        self.fill(path, children)
+        wanted = sorted(children, key=str.encode)
+        self.assertEqual(names(self.list(path)), wanted)
+        self.assertEqual(names(self.list(path, "?limit=2000")), wanted[:2000])
+        uri = urllib.parse.quote(self.bed.uri(f"{path}/{wanted[1999]}"), safe="")
+        self.assertEqual(names(self.list(path, f"?limit=2000&uri={uri}")), wanted[1999:])
+        self.assertEqual(names(self.list(path, "?order=desc")), wanted[::-1])
+
+    def memory_kib(self):
+        with open(f"/proc/{self.bed.pid}/status", encoding="ascii") as f:
+            found = dict(re.findall(r"^(\w+):\s+(\d+) kB", f.read(), re.M))
+        return int(found["RssAnon"]) + int(found["RssShmem"])
+
+    def test_a_hundred_thousand_children_are_streamed(self):
+        path = self.container("/alice/many")
+        self.fill(path, [f"child-{i:06}" for i in range(MANY)])
+        self.list("/alice", "?limit=1")
+        before = self.memory_kib()
+        connection = self.bed.connect("alice")
+        connection.connect()
+        began = time.monotonic()
+        connection.request("GET", f"/vault/nodes{path}")
+        answer = connection.getresponse()
+        head = answer.read(1)
+        first = time.monotonic() - began
+        self.assertEqual(answer.status, 200)
+        self.assertIsNone(answer.headers["Content-Length"])
+        peak = 0
+        count, last, tail = 0, None, head
+        while True:
+            data = answer.read(1 << 20)
+            if not data:
+                break
+            peak = max(peak, self.memory_kib())
+            tail += data
+            end = 0
+            for match in re.finditer(rb'uri="[^"]*/(child-\d{6})"', tail):
+                count += 1
+                self.assertTrue(last is None or last < match[1])
+                last, end = match[1], match.end()
+            tail = tail[end:]
+        connection.close()
+        self.assertEqual((count, last), (MANY, b"child-%06d" % (MANY - 1)))
+        self.assertTrue(tail.rstrip().endswith(b"</vos:nodes></vos:node>"))
+        self.assertLess(first, 2)  # far less where nothing else runs
+        self.assertLess(peak - before, 16 * 1024)
+        # Another order: keys are gathered and sorted, without holding up others.
+        answer = self.list(path, f"?sort={urllib.parse.quote(CORE)}date&order=desc&limit=3")
+        self.assertEqual(len(names(answer)), 3)
+
+    def test_a_client_that_leaves_does_no_harm(self):
+        path = "/alice/2500"
+        for _ in range(20):
+            sock = self.bed.socket("alice")
+            sock.sendall(f"GET /vault/nodes{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            sock.recv(1000)
+            sock.close()  # in the middle of the answer
+        self.assertEqual(self.bed.ask("GET", "/nodes/alice?limit=0", "alice").status, 200)
+
+
+if __name__ == "__main__":
+    main()
