@@ -163,7 +163,7 @@ class Worker:
             self.put_hot()
         elif dice < 0.30:
             self.set_mark(self.rng.choice([file, folder] if file else [folder]))
-        elif dice < 0.36 and self.moves and folder != self.root:
+        elif dice < 0.38 and self.moves and folder != self.root:
             self.move_folder(folder)
         elif file is not None and (dice < 0.50 or n_files >= FILES_PER_THREAD):
             self.delete(file)
