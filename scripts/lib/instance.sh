@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # Making, starting and stopping an instance that lives below one directory. Sourced by
 # testbed and serve (bash, set -euo pipefail); they set
 #
@@ -145,6 +146,7 @@ instance_env() {
 		printf 'QUARTET_LOG=%q\n' "$dir/quartetd.log"
 		printf 'QUARTET_TOOL=%q\n' "$(readlink -f "$tool")"
 	} >"$dir/env.new"
+	chmod go= "$dir/env.new" # the passwords
 	mv "$dir/env.new" "$dir/env" # its presence says that the instance is complete
 }
 

@@ -186,7 +186,7 @@ httptime_parse(struct bytes text, int64_t *ms_out)
 	size_t comma = bytes_find(text, ',');
 	int year;
 
-	if (comma != 3)
+	if (comma != 3 || comma == text.n)
 		return false;
 	text = bytes_skip(text, 4);
 	if (!expect(&text, " ") || !digits(&text, 2, &tm.tm_mday) || !expect(&text, " "))

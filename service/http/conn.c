@@ -14,10 +14,13 @@
 
 enum {
 	READ_ROOM = 4096,
+	KEPT_ROOM = 16 * 1024, /* of either buffer, while a connection is idle */
 	ARENA_LIMIT = 256 * 1024, /* for the head; operations have arenas of their own */
 	TURN_MAX = 4 * 1024 * 1024, /* bytes sent before other connections have a turn */
 	TURN_REQUESTS = 32, /* the same for answers, of a client that pipelines */
 };
+
+#define OUT_LIMIT (SIZE_MAX / 4) /* texts have their limits where they are made */
 
 /* What a step says to the runner. */
 enum turn { TURN_AGAIN, TURN_WAIT };
@@ -40,7 +43,7 @@ conn_new(struct conn_group *group, int fd, struct tls_context *tls, const char *
 	c->is_tls = tls != NULL;
 	(void)snprintf(c->peer, sizeof c->peer, "%s", peer);
 	arena_init(&c->arena, ARENA_LIMIT);
-	str_init(&c->out, SIZE_MAX / 4);
+	str_init(&c->out, OUT_LIMIT);
 	c->next = group->first;
 	if (c->next != NULL)
 		c->next->prev = c;
@@ -537,6 +540,21 @@ end_request(struct conn *c, bool broken)
 	c->group->handler->over(c->group->arg, c, c->sent, broken);
 }
 
+/* Many idle connections must not hold what their largest request once took. */
+static void
+trim_buffers(struct conn *c)
+{
+	if (c->in_n == 0 && c->in_room > KEPT_ROOM) {
+		free(c->in);
+		c->in = NULL;
+		c->in_room = 0;
+	}
+	if (c->out.room > KEPT_ROOM) {
+		str_release(&c->out);
+		str_init(&c->out, OUT_LIMIT);
+	}
+}
+
 static void
 next_request(struct conn *c)
 {
@@ -547,6 +565,7 @@ next_request(struct conn *c)
 	c->idle_since_ms = clock_mono_ms();
 	c->head_started_ms = c->in_at < c->in_n ? c->idle_since_ms : 0;
 	compact(c);
+	trim_buffers(c);
 }
 
 static enum turn

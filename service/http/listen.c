@@ -23,9 +23,11 @@ static bool
 split_address(const char *address, char *host, size_t host_size, const char **port_out)
 {
 	const char *colon = strrchr(address, ':');
+	uint64_t port;
 	size_t n;
 
-	if (colon == NULL || colon[1] == '\0')
+	/* getaddrinfo would cut a larger one down to 16 bits. */
+	if (colon == NULL || !bytes_u64(bytes_of(colon + 1), &port) || port > UINT16_MAX)
 		return false;
 	*port_out = colon + 1;
 	n = (size_t)(colon - address);

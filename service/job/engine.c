@@ -493,9 +493,20 @@ abort_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 	}
 }
 
+static size_t
+size_of(const struct job_pair *pairs, size_t n)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < n; i++)
+		size += pairs[i].name.n + pairs[i].value.n;
+	return size;
+}
+
 static enum err
 add_parameters(struct jobs *jobs, struct job_ask *ask, struct job *job)
 {
+	uint64_t most = jobs->config.settings->form_max;
 	struct job_pair *all;
 
 	if (ask->n_parameters == 0)
@@ -503,6 +514,11 @@ add_parameters(struct jobs *jobs, struct job_ask *ask, struct job *job)
 	if (job->phase != JOB_PENDING)
 		return errinfo_set(&ask->why, ERR_DENIED,
 		    "only a job in phase PENDING takes parameters");
+	if (size_of(job->parameters, job->n_parameters) +
+		size_of(ask->parameters, ask->n_parameters) >
+	    most)
+		return errinfo_set(
+		    &ask->why, ERR_TOO_LARGE, "limit: %llu", (unsigned long long)most);
 	all = arena_array(
 	    &jobs->scratch, struct job_pair, job->n_parameters + ask->n_parameters);
 	if (all == NULL)
@@ -527,7 +543,9 @@ edit(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 	if (e == ERR_OK && ask->destruction_ms != 0 &&
 	    ask->destruction_ms < job.destruction_ms)
 		job.destruction_ms = ask->destruction_ms;
-	if (e == ERR_OK && ask->set_execution)
+	if (e == ERR_OK && ask->set_execution &&
+	    (job.execution_s == 0 || ask->execution_s < job.execution_s) &&
+	    ask->execution_s > 0)
 		job.execution_s = ask->execution_s;
 	if (e == ERR_OK)
 		e = keep_store(jobs, entry, &job, &ask->why);

@@ -30,7 +30,7 @@ struct jobs {
 	bool reserving;
 	uint64_t next_number, end_number, spare_number, spare_end;
 	struct job_entry *recent, **recent_last;
-	size_t n_recent;
+	size_t recent_bytes;
 	struct job_entry *queue, **queue_last;
 	unsigned n_long; /* running */
 	unsigned n_running, n_writing;

@@ -83,5 +83,11 @@ class Folders(ClientTest):
             with self.subTest(flag):
                 self.assertEqual(self.alice("vls", flag, self.vos()).splitlines(), expected)
 
+    def test_22b_wildcards_name_some_of_the_entries(self):
+        for name in ("a.fits", "b.fits", "c.txt", ".hidden.fits"):
+            self.put(name, name.encode())
+        self.assertEqual(self.alice("vls", self.vos("*.fits")).split(), ["a.fits", "b.fits"])
+        self.assertEqual(self.alice("vls", self.vos("[ac]*")).split(), ["a.fits", "c.txt"])
+
 
 main()

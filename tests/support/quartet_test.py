@@ -58,10 +58,9 @@ class Answer:
 def read_environment(path):
     """The QUARTET_ variables a shell has after sourcing the file."""
     done = subprocess.run(["sh", "-c", 'set -a && . "$1" && exec env -0', "sh", path],
-                          capture_output=True, timeout=10, check=True)
+                          env={"PATH": os.defpath}, capture_output=True, timeout=10, check=True)
     pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0"))
-    return {name: value for name, _, value in pairs
-            if name.startswith("QUARTET_") and name != "QUARTET_BUILD"}
+    return {name: value for name, _, value in pairs if name.startswith("QUARTET_")}
 
 
 class Testbed:
@@ -116,6 +115,10 @@ class Testbed:
 
     def log(self):
         with open(self.env["QUARTET_LOG"], encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def access_log(self):
+        with open(os.path.join(self.dir, "access.log"), encoding="utf-8", errors="replace") as f:
             return f.read()
 
     @property

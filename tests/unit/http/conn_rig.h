@@ -9,6 +9,7 @@
  *   /refuse     403, the body not touched
  *   /hold       an answer when rig_release is called
  *   /empty      204
+ *   /large      200 and a text of 4 MiB
  *   /feed?S     an answer of unknown length, by the script S
  *   /sized?S    the same, its length known
  *   /longer?S   the same, the source ending one byte short of it
@@ -170,6 +171,8 @@ answer_feed(struct conn *c, struct bytes script, bool sized, uint64_t more)
 
 /* The handler */
 
+static char large_text[4 << 20];
+
 static void
 answer(struct conn *c, int status, struct bytes text)
 {
@@ -285,6 +288,8 @@ on_request(void *arg, struct conn *c, enum err err, const struct errinfo *why)
 		rig.held = c;
 	else if (bytes_is(head->path, "/empty"))
 		answer(c, 204, BYTES(""));
+	else if (bytes_is(head->path, "/large"))
+		answer(c, 200, (struct bytes){large_text, sizeof large_text});
 	else if (bytes_is(head->path, "/feed"))
 		answer_feed(c, head->query, false, 0);
 	else if (bytes_is(head->path, "/sized"))
@@ -359,7 +364,7 @@ stop_group(void)
 	conn_group_stop(&rig.group);
 }
 
-static void
+static inline void
 abort_group(void)
 {
 	conn_group_abort(&rig.group);
@@ -440,7 +445,7 @@ let_in(void)
 	CHECK(conn_new(&rig.group, served_fd, NULL, "peer"));
 }
 
-static void
+static inline void
 connect_client(void)
 {
 	struct timeval patience = {.tv_sec = PATIENCE_S};
@@ -553,7 +558,7 @@ expect_answer(int status, const char *body)
 }
 
 /* The server closes in order: an end, not a reset. */
-static void
+static inline void
 expect_end(void)
 {
 	while (hear_some())

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/http/conn_rig.h"
 
+#include <malloc.h>
+
 #define HOST "Host: h\r\n"
 
 static void
@@ -528,6 +530,33 @@ a_head_without_end_is_cut_at_the_limit(void **state)
 	expect_end();
 }
 
+static void
+an_idle_connection_holds_little(void **state)
+{
+	static char head[8000];
+	struct mallinfo2 before, after;
+
+	(void)state;
+	(void)memset(head, 'x', sizeof head - 1);
+	connect_client();
+	say("GET / HTTP/1.1\r\n" HOST "\r\n");
+	expect_answer(200, "hello");
+	before = mallinfo2();
+	for (int i = 0; i < 3; i++) {
+		say("GET /large HTTP/1.1\r\n" HOST "X: ");
+		say(head);
+		say("\r\n\r\n");
+		expect_head(200);
+		need(sizeof large_text);
+		forget(sizeof large_text);
+	}
+	say("GET / HTTP/1.1\r\n" HOST "\r\n");
+	expect_answer(200, "hello");
+	after = mallinfo2();
+	assert_true(
+	    after.uordblks + after.hblkhd < before.uordblks + before.hblkhd + 65536);
+}
+
 /* Time */
 
 static void
@@ -696,6 +725,7 @@ main(void)
 	    TEST(a_client_that_leaves_is_noticed),
 	    TEST(heads_that_make_no_sense_are_answered_and_the_end),
 	    TEST(a_head_without_end_is_cut_at_the_limit),
+	    TEST(an_idle_connection_holds_little),
 	    TEST(a_slow_head_is_cut),
 	    TEST(an_idle_connection_is_closed),
 	    TEST(a_slow_sender_is_cut),
