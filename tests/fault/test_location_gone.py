@@ -119,6 +119,13 @@ class Gone(unittest.TestCase):
         self.bed.settle()
         # A few files and folders stay open at each location, but not more each time.
         self.assertLess(self.bed.open_files(), fds + 60)
+        # What the upload had begun there is swept at the next start.
+        self.client.close()
+        self.bed.kill()
+        self.bed.up()
+        self.bed.settle()
+        self.assertEqual(self.bed.unfinished(), [])
+        self.check_bytes()
 
     def test_a_directory_without_marker_stays_empty(self):
         """F26: as if the file system were not mounted."""
