@@ -778,7 +778,7 @@ class Names(NodesTest):
             uri = ET.fromstring(made.body).get("uri")
             self.assertEqual(urllib.parse.unquote(uri), urllib.parse.unquote(self.bed.uri(parent))
                              + "/" + name)
-            self.assertRegex(uri, r"^vos://[A-Za-z0-9.~-]+/[A-Za-z0-9._~%/-]+$")
+            self.assertRegex(uri, r"^vos://[A-Za-z0-9.~-]+/[A-Za-z0-9._~%/!$&*+,;=:@-]+$")
             self.assertEqual(self.node(path).status, 200)
             self.assertEqual(self.bed.put(path, name.encode()).status, 201)
             self.assertEqual(self.bed.get(path).body, name.encode())
