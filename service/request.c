@@ -301,6 +301,14 @@ common_fields(struct request *r)
 		op_reply_field(call, "X-VO-Authenticated", r->caller.name);
 }
 
+/* Is it for the operator to know of? The client's doing is in the access log. */
+static bool
+is_ours(enum err err)
+{
+	return err_http_status(err) >= 500 && err != ERR_CANCELLED && err != ERR_CODING &&
+	       err != ERR_HTTP_VERSION;
+}
+
 static enum step
 respond(struct request *r)
 {
@@ -311,8 +319,7 @@ respond(struct request *r)
 		if (call->reply.source != NULL)
 			source_close(call->reply.source);
 		reply_fault(call, r->err, body_begun(r));
-		/* A client that went away is in the access log. */
-		if (err_http_status(r->err) >= 500 && r->err != ERR_CANCELLED)
+		if (is_ours(r->err))
 			log_warning("request %s failed: %s: %s", r->id, err_fault(r->err),
 			    errinfo_text(&call->why));
 	}

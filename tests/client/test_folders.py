@@ -39,6 +39,16 @@ class Folders(ClientTest):
         self.assertEqual(self.names(), ["p", "p/q", "p/q/r"])
         self.assertTrue(all(each["type"] == "ContainerNode" for each in self.tree().values()))
 
+    def test_10_a_tree_is_removed(self):
+        for name in ("p", "p/q", "p/q/r"):
+            self.make(name)
+        self.put("p/f", b"first")
+        self.put("p/q/r/f", b"second")
+        self.put("keep", b"third")
+        self.alice("vrm", "-R", self.vos("p"))
+        self.alice.fails("vls", self.vos("p"), status=2, text="NodeNotFound")
+        self.assertEqual(self.names(), ["keep"])
+
     def test_10b_what_lies_in_a_folder_protects_it(self):
         self.make("p")
         self.put("p/f", b"bytes")

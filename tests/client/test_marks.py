@@ -103,5 +103,13 @@ class Marks(ClientTest):
         self.assertEqual(self.alice("vtag", self.vos("f"), ISLOCKED).strip(), "'true'")
         self.alice("vlock", "--unlock", self.vos("f"))
 
+    def test_25c_a_whole_tree_is_tagged(self):
+        for folder in ("t", "t/sub"):
+            self.make(folder)
+        self.put("t/sub/f", b"tagged")
+        self.alice("vtag", "-R", self.vos("t"), "ivo://example.org/vocabulary#night=12")
+        nodes = self.tree("t").values()
+        self.assertEqual([each.get("night") for each in nodes], ["12"] * 3)
+
 
 main()

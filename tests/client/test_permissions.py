@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what: scenarios 13 to 16 and 28 of the client contract.
+"""Who may do what: scenarios 13 to 17 and 28 of the client contract.
 
 Below /public, which everybody may read and alice and bob (group staff) may write, so that
 what a test's own folder says decides. team-b is bob, team-c is carol.
@@ -78,6 +78,24 @@ class Permissions(ClientTest):
         self.bob.fails("vls", self.vos("t"))
         self.bob.fails("vcp", self.bob.write("g", b"new"), self.vos("t/g"))
         self.assertEqual(self.names("t"), [])
+
+    def test_17_a_whole_tree_changes_its_permissions(self):
+        for folder in ("tree", "tree/sub", "tree/sub/deep"):
+            self.make_private(folder)
+        for name in ("tree/f", "tree/sub/g", "tree/sub/deep/h"):
+            self.put(name, name.encode())
+        self.alice("vchmod", "-R", "g+r", self.vos("tree"), "team-b team-c")
+        nodes = self.tree("tree").values()
+        self.assertEqual(len(nodes), 6)
+        for each in nodes:
+            self.assertEqual(each["groupread"], f"{GMS}team-b {GMS}team-c")
+            self.assertEqual(each["ispublic"], "false")
+        self.assertEqual(self.carol.cat(self.vos("tree/sub/deep/h")), "tree/sub/deep/h")
+        self.alice("vchmod", "-R", "o+r", self.vos("tree"))
+        for each in self.tree("tree").values():
+            self.assertEqual(each["ispublic"], "true")
+            self.assertEqual(each["groupread"], f"{GMS}team-b {GMS}team-c")
+        self.assertEqual(self.nobody.cat(self.vos("tree/sub/g")), "tree/sub/g")
 
     def test_28_the_fourth_of_four_groups_reads(self):
         self.make_private("t")

@@ -7,7 +7,6 @@ counts is RssAnon + RssShmem: pages of the metadata map are the kernel's to take
 QUARTET_MEMORY_MB: size of each of the 64 uploads (16; the acceptance test wants 100).
 """
 
-import base64
 import contextlib
 import os
 import select
@@ -138,12 +137,11 @@ class Memory(unittest.TestCase):
 
     def test_writers_that_stop_writing(self):
         """Each holds what it was promised and no more; others get through."""
-        path = urllib.parse.urlsplit(self.bed.env["QUARTET_BASE"]).path + "/files/alice/"
-        credentials = self.basic("alice")
         with contextlib.ExitStack() as stack, Watch(self.bed) as watch:
             for i in range(SLOW_WRITERS):
-                s = stack.enter_context(contextlib.closing(self.dial()))
-                s.sendall(f"PUT {path}w{i} HTTP/1.1\r\nHost: {self.plain.netloc}\r\n{credentials}"
+                s = stack.enter_context(contextlib.closing(self.bed.socket("alice")))
+                s.sendall(f"PUT /vault/files/alice/w{i} HTTP/1.1\r\n"
+                          f"Host: {self.bed.env['QUARTET_HOST']}\r\n"
                           f"Content-Length: {50 * MIB}\r\n\r\n".encode() + b"x" * 10_000)
             data = os.urandom(5 * MIB)
             for i in range(3):
@@ -156,10 +154,6 @@ class Memory(unittest.TestCase):
         self.assertEqual(self.bed.unfinished(), [])
         for i in range(SLOW_WRITERS):
             self.assertEqual(self.client.ask("GET", f"/nodes/alice/w{i}?limit=0")[0], 404)
-
-    def basic(self, user):
-        word = base64.b64encode(f"{user}:{self.bed.env['QUARTET_PASS_' + user.upper()]}".encode())
-        return f"Authorization: Basic {word.decode()}\r\n"
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ what is there, and nothing else is left in the locations.
 
 import contextlib
 import os
-import subprocess
-import tempfile
 
-from fault_test import Client, FaultBed, QUORUM, has_kill_points, md5
+from fault_test import (Client, FaultBed, QUORUM, frozen, has_kill_points, md5,
+                        own_file_system, sanitizer_of_build)
 from quartet_test import main, unittest
 
 OLD, NEW = "old", "new"
@@ -93,6 +92,7 @@ class Crash(unittest.TestCase):
     def test_at_each_step_of_a_put_uring(self):
         self.puts("uring", SMALL, LARGE)
 
+    @unittest.skipIf(sanitizer_of_build(), "one engine is enough here; mixed runs both")
     def test_at_each_step_of_a_put_threads(self):
         self.puts("threads", LARGE, SMALL)
 
@@ -139,36 +139,6 @@ class Crash(unittest.TestCase):
         self.assertEqual(bed.health()[1]["store"]["repairs_due"], 1)
         self.assertEqual(bed.health()[0], 1)
         client.close()
-
-
-@contextlib.contextmanager
-def own_file_system(size_mib=64):
-    """A directory on a file system of its own that can be frozen; skips without the right."""
-    with tempfile.TemporaryDirectory(prefix="quartet-loop-") as top:
-        image, root = os.path.join(top, "image"), os.path.join(top, "root")
-        os.mkdir(root)
-        with open(image, "wb") as f:
-            f.truncate(size_mib << 20)
-        for words in (["mkfs.ext4", "-q", "-F", image], ["mount", "-o", "loop", image, root]):
-            try:
-                done = subprocess.run(words, capture_output=True, timeout=60, check=False)
-            except FileNotFoundError as e:
-                raise unittest.SkipTest(f"no {words[0]} here") from e
-            if done.returncode != 0:
-                raise unittest.SkipTest(f"{words[0]}: {done.stderr.decode().strip()}")
-        try:
-            yield root
-        finally:
-            subprocess.run(["umount", root], timeout=60, check=False)
-
-
-@contextlib.contextmanager
-def frozen(root):
-    subprocess.run(["fsfreeze", "-f", root], timeout=30, check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["fsfreeze", "-u", root], timeout=30, check=True)
 
 
 @unittest.skipUnless(has_kill_points(), "the build has no kill points")

@@ -16,7 +16,10 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import tempfile
 import time
+import unittest
 import urllib.parse
 import xml.etree.ElementTree as ET
 
@@ -277,3 +280,33 @@ def retry(limit_s, act):
             if time.monotonic() > end:
                 raise
             time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def own_file_system(size_mib=64):
+    """A directory on a file system of its own that can be frozen; skips without the right."""
+    with tempfile.TemporaryDirectory(prefix="quartet-loop-") as top:
+        image, root = os.path.join(top, "image"), os.path.join(top, "root")
+        os.mkdir(root)
+        with open(image, "wb") as f:
+            f.truncate(size_mib << 20)
+        for words in (["mkfs.ext4", "-q", "-F", image], ["mount", "-o", "loop", image, root]):
+            try:
+                done = subprocess.run(words, capture_output=True, timeout=60, check=False)
+            except FileNotFoundError as e:
+                raise unittest.SkipTest(f"no {words[0]} here") from e
+            if done.returncode != 0:
+                raise unittest.SkipTest(f"{words[0]}: {done.stderr.decode().strip()}")
+        try:
+            yield root
+        finally:
+            subprocess.run(["umount", root], timeout=60, check=False)
+
+
+@contextlib.contextmanager
+def frozen(root):
+    subprocess.run(["fsfreeze", "-f", root], timeout=30, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "-u", root], timeout=30, check=True)

@@ -58,6 +58,13 @@ bodies_may_come_in_small_portions(void **state)
 	}
 }
 
+static bool
+both_are_held(struct rig *rig)
+{
+	(void)rig;
+	return fake_io_held(0) > 0 && fake_io_held(1) > 0;
+}
+
 /*
  * durable(file) < durable(name) < answer: while a step is held back at two locations of
  * four, none behind it happens there, and no quorum of three is reached.
@@ -83,7 +90,8 @@ each_step_waits_for_the_one_before(void **state)
 						    .times = 1,
 						    .act = FAKE_IO_HOLD});
 			upload_start(&u);
-			rig_run_for(rig, 60);
+			rig_wait_until(rig, both_are_held);
+			rig_run_for(rig, 20);
 			assert_false(u.done);
 			for (unsigned i = 0; i < 2; i++) {
 				assert_int_equal(fake_io_held(i), 1);
