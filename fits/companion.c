@@ -71,6 +71,7 @@ note_lookup(struct notes *notes, const struct keyword *k, const struct card *car
 		return;
 	note->is_named = true;
 	note->c.kind = COMPANION_LOOKUP;
+	note->c.axis = note->axis;
 	(void)snprintf(
 	    note->c.name, sizeof note->c.name, "%s", dp ? "WCSDVARR" : "D2IMARR");
 	(void)snprintf(note->c.record, sizeof note->c.record, "%s%u", dp ? "DP" : "D2IM",
@@ -145,39 +146,127 @@ companion_is_record(const char *card, const char *record)
 	return read_record(&c, &version);
 }
 
-/* One card of a lookup. CRVALj is the pixel of the image that CRPIXj stands for. */
-static void
-move_card(struct str *to, const char *text, const struct axis_cut *cut, unsigned naxis,
-    uint64_t version)
-{
-	struct card c = card_read(text);
-	struct keyword k;
-	double v;
+/* The cards of a lookup that follow a cut, as far as they were seen. */
+enum follower { CRVAL1, CRVAL2, CDELT1, CDELT2, BSCALE, BZERO, EXTVER, FOLLOWERS };
 
-	if (bytes_is(c.key, "CHECKSUM"))
-		return;
-	if (bytes_is(c.key, "EXTVER"))
-		card_put_integer(to, c.key, (int64_t)version, c.comment);
-	else if (keyword_read(c.key, &k) && k.word == KEYWORD_CRVAL && k.alternate == 0 &&
-		 k.i >= 1 && k.i <= naxis && card_real(&c, &v))
-		card_put_real(to, c.key, v - (double)(cut[k.i - 1].first - 1), c.comment);
+static const char *const follower_keys[FOLLOWERS] = {
+    "CRVAL1", "CRVAL2", "CDELT1", "CDELT2", "BSCALE", "BZERO", "EXTVER"};
+
+/* What a lookup has without the card. */
+static const double follower_defaults[FOLLOWERS] = {0, 0, 1, 1, 1, 0, 0};
+
+struct move {
+	struct str *to;
+	const struct companion *c;
+	const struct companion_place *place;
+};
+
+static struct axis_cut
+cut_of(const struct companion_place *place, unsigned axis)
+{
+	bool known = axis >= 1 && axis <= place->naxis;
+
+	return known ? place->cut[axis - 1] : (struct axis_cut){.first = 1, .step = 1};
+}
+
+/* Values count pixels of one axis: fewer when they are wider, negative when flipped. */
+static double
+value_scale(const struct move *m)
+{
+	return 1 / (double)cut_of(m->place, m->c->axis).step;
+}
+
+/*
+ * CRVALj is the pixel of the image that CRPIXj stands for, CDELTj the pixels between.
+ * The pipelines that write lookups, and astropy that reads them, count pixels from 0
+ * here, other than Paper IV: it makes a difference as soon as the step is not 1.
+ */
+static double
+follow(const struct move *m, enum follower which, double v)
+{
+	unsigned axis = which == CRVAL2 || which == CDELT2 ? 2 : 1;
+	struct axis_cut cut = cut_of(m->place, axis);
+
+	switch (which) {
+	case CRVAL1:
+	case CRVAL2:
+		return (v - (double)(cut.first - 1)) / (double)cut.step;
+	case CDELT1:
+	case CDELT2:
+		return v / (double)cut.step;
+	case BSCALE:
+	case BZERO:
+		return v * value_scale(m);
+	case EXTVER:
+		return (double)m->place->version;
+	case FOLLOWERS:
+		break;
+	}
+	return v;
+}
+
+static enum follower
+follower_of(struct bytes key)
+{
+	enum follower f = 0;
+
+	while (f < FOLLOWERS && !bytes_is(key, follower_keys[f]))
+		f++;
+	return f;
+}
+
+static void
+put_follower(const struct move *m, enum follower which, double v, struct bytes comment)
+{
+	struct bytes key = bytes_of(follower_keys[which]);
+
+	if (which == EXTVER)
+		card_put_integer(m->to, key, (int64_t)m->place->version, comment);
 	else
-		card_put(to, (struct bytes){text, CARD_SIZE});
+		card_put_real(m->to, key, v, comment);
+}
+
+/* Returns which of the followers the card was. */
+static enum follower
+move_card(const struct move *m, const char *text)
+{
+	struct card card = card_read(text);
+	enum follower which = follower_of(card.key);
+	double v, moved;
+
+	if (bytes_is(card.key, "CHECKSUM"))
+		return which;
+	if (value_scale(m) != 1 &&
+	    (bytes_is(card.key, "DATAMIN") || bytes_is(card.key, "DATAMAX")))
+		return which;
+	if (which == FOLLOWERS || !card_real(&card, &v)) {
+		card_put(m->to, (struct bytes){text, CARD_SIZE});
+		return which;
+	}
+	moved = follow(m, which, v);
+	if (moved == v)
+		card_put(m->to, (struct bytes){text, CARD_SIZE});
+	else
+		put_follower(m, which, moved, card.comment);
+	return which;
 }
 
 void
-companion_move(struct str *to, struct bytes cards, const struct axis_cut *cut,
-    unsigned naxis, uint64_t version)
+companion_move(struct str *to, struct bytes cards, const struct companion *c,
+    const struct companion_place *place)
 {
+	const struct move m = {.to = to, .c = c, .place = place};
 	const char *end = cards.p + cards.n - CARD_SIZE;
-	bool has_version = false;
+	bool seen[FOLLOWERS + 1] = {false};
 
-	for (const char *at = cards.p; at < end; at += CARD_SIZE) {
-		has_version = has_version || bytes_is(card_key(at), "EXTVER");
-		move_card(to, at, cut, naxis, version);
+	for (const char *at = cards.p; at < end; at += CARD_SIZE)
+		seen[move_card(&m, at)] = true;
+	for (enum follower f = 0; f < FOLLOWERS; f++) {
+		double v = follow(&m, f, follower_defaults[f]);
+
+		if (!seen[f] && v != follower_defaults[f])
+			put_follower(&m, f, v, BYTES(""));
 	}
-	if (!has_version)
-		card_put_integer(to, BYTES("EXTVER"), (int64_t)version, BYTES(""));
 	card_put(to, BYTES("END"));
 	card_pad(to);
 }

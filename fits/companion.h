@@ -5,8 +5,8 @@
  * the Hubble Space Telescope's pipelines) and tables of coordinates (-TAB: PSi_0a).
  *
  * A table is a function of world coordinates, so it is copied as it stands. A distortion
- * is a function of pixels: its own coordinates move with the corner of the cut. A cut
- * with steps or flips would have to change its values too; this is not done.
+ * is a function of pixels, with values in pixels: its own coordinates follow the cut, and
+ * when the cut has steps or flips, BSCALE and BZERO bring its values to the new pixels.
  * Thread: any; these are values.
  */
 #ifndef QUARTET_FITS_COMPANION_H
@@ -33,6 +33,7 @@ enum companion_kind { COMPANION_LOOKUP, COMPANION_TABLE };
 struct companion {
 	uint64_t version; /* EXTVER */
 	enum companion_kind kind;
+	unsigned axis; /* of a lookup: the axis of pixels that it corrects */
 	char name[CARD_TEXT_MAX + 1]; /* EXTNAME */
 	char record[COMPANION_KEY_SIZE]; /* of a lookup: the key that holds its version */
 };
@@ -45,11 +46,18 @@ bool companion_is(const struct companion *c, const struct hdu *hdu);
 /* True if `card` says which version the lookup of `record` has. */
 bool companion_is_record(const char *card, const char *record);
 
+/* What an image was cut to, `naxis` axes, and the version its lookup gets. */
+struct companion_place {
+	const struct axis_cut *cut;
+	unsigned naxis;
+	uint64_t version;
+};
+
 /*
- * Append the header of a lookup, whole blocks: moved to the pixels of `cut` (of the
- * image, `naxis` axes, no steps), and of another version. `cards` ends with END.
+ * Append the header of the lookup `c`, whole blocks, as it is right for the cut image.
+ * `cards` is the old one and ends with END; the values are not touched.
  */
-void companion_move(struct str *to, struct bytes cards, const struct axis_cut *cut,
-    unsigned naxis, uint64_t version);
+void companion_move(struct str *to, struct bytes cards, const struct companion *c,
+    const struct companion_place *place);
 
 #endif

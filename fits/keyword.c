@@ -77,10 +77,14 @@ read_form(enum form form, struct bytes rest, struct keyword *k)
 bool
 keyword_read(struct bytes key, struct keyword *out)
 {
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		struct bytes start = bytes_of(table[i].start);
+	for (size_t i = 0; i < sizeof table / sizeof *table && key.n > 0; i++) {
 		struct keyword k = {.word = table[i].word};
+		struct bytes start;
 
+		/* Rules out most cards, of which a header may have 50,000. */
+		if (key.p[0] != table[i].start[0])
+			continue;
+		start = bytes_of(table[i].start);
 		if (!bytes_starts(key, start) ||
 		    !read_form(table[i].form, bytes_skip(key, start.n), &k))
 			continue;

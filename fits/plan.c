@@ -30,6 +30,7 @@ struct placed {
 struct extra {
 	const struct pick *hdu;
 	const struct placed *moved_for; /* NULL: copied as it stands */
+	const struct companion *companion; /* of that one */
 	uint64_t version;
 };
 
@@ -79,23 +80,19 @@ needs_front(const struct plan_input *in)
 
 /* --- companions -------------------------------------------------------------------- */
 
-/* What a cut does to the axes that a lookup has. */
-enum change { UNCHANGED, SHIFTED, STEPPED };
-
-static enum change
-change_for(const struct placed *p, const struct hdu *lookup)
+/* Whether a cut changes the pixels that a lookup is a function of. */
+static bool
+is_moved(const struct placed *p, const struct companion *c, const struct hdu *lookup)
 {
-	enum change change = UNCHANGED;
+	if (!p->is_cut || c->kind != COMPANION_LOOKUP)
+		return false;
+	for (unsigned i = 0; i < p->pick->hdu.naxis; i++) {
+		bool counts = i < lookup->naxis || i + 1 == c->axis;
 
-	if (!p->is_cut)
-		return UNCHANGED;
-	for (unsigned i = 0; i < p->pick->hdu.naxis && i < lookup->naxis; i++) {
-		if (p->cut[i].step != 1)
-			return STEPPED;
-		if (p->cut[i].first != 1)
-			change = SHIFTED;
+		if (counts && (p->cut[i].first != 1 || p->cut[i].step != 1))
+			return true;
 	}
-	return change;
+	return false;
 }
 
 /* NULL if the file has not got it, or not all of it. */
@@ -145,9 +142,7 @@ add_shared(struct layout *l, const struct placed *placed, const struct companion
 {
 	const struct pick *hdu = find_companion(l->in, c);
 
-	if (hdu == NULL || has_whole(l, &hdu->hdu))
-		return;
-	if (c->kind == COMPANION_LOOKUP && change_for(placed, &hdu->hdu) != UNCHANGED)
+	if (hdu == NULL || has_whole(l, &hdu->hdu) || is_moved(placed, c, &hdu->hdu))
 		return;
 	l->extra[l->n_extras++] = (struct extra){.hdu = hdu, .version = hdu->hdu.version};
 }
@@ -158,13 +153,12 @@ add_moved(struct layout *l, struct placed *placed, const struct companion *c)
 	const struct pick *hdu = find_companion(l->in, c);
 	uint64_t version = c->version;
 
-	if (hdu == NULL || c->kind != COMPANION_LOOKUP ||
-	    change_for(placed, &hdu->hdu) != SHIFTED)
+	if (hdu == NULL || !is_moved(placed, c, &hdu->hdu))
 		return;
 	for (uint64_t next = 1; is_used(l, bytes_of(hdu->hdu.name), version); next++)
 		version = next;
-	l->extra[l->n_extras++] =
-	    (struct extra){.hdu = hdu, .moved_for = placed, .version = version};
+	l->extra[l->n_extras++] = (struct extra){
+	    .hdu = hdu, .moved_for = placed, .companion = c, .version = version};
 	if (version != c->version)
 		placed->renumber[placed->n_renumber++] =
 		    (struct renumber){c->record, version};
@@ -323,14 +317,17 @@ add_extra(struct layout *l, const struct extra *extra)
 {
 	const struct placed *image = extra->moved_for;
 	const struct pick *pick = extra->hdu;
+	struct companion_place place;
 	struct str s;
 	enum err e;
 
 	if (image == NULL)
 		return add_verbatim(l, &pick->hdu);
+	place = (struct companion_place){.cut = image->cut,
+	    .naxis = image->pick->hdu.naxis,
+	    .version = extra->version};
 	str_init(&s, pick->cards.n + HEADER_GROWTH);
-	companion_move(
-	    &s, pick->cards, image->cut, image->pick->hdu.naxis, extra->version);
+	companion_move(&s, pick->cards, extra->companion, &place);
 	e = add_header(l, &s);
 	if (e != ERR_OK)
 		return e;

@@ -58,9 +58,9 @@ read_number(struct bytes b, int64_t *out)
 
 	if (b.n > 0 && (b.p[0] == '-' || b.p[0] == '+'))
 		b = bytes_skip(b, 1);
-	if (!bytes_u64(b, &v) || v > INT64_MAX)
+	if (!bytes_u64(b, &v) || v > (uint64_t)INT64_MAX + negative)
 		return false;
-	*out = negative ? -(int64_t)v : (int64_t)v;
+	*out = (int64_t)(negative ? -v : v); /* unsigned: the lowest has no opposite */
 	return true;
 }
 

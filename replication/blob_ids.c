@@ -6,7 +6,7 @@
 
 #include "service/core/check.h"
 
-enum { LOW_MARK = STORE_ID_BLOCK / 2, RETRY_MS = 1000 };
+enum { LOW_MARK = STORE_ID_BLOCK / 2 };
 
 struct open_id {
 	struct open_id *prev, *next; /* ascending */
@@ -19,13 +19,13 @@ struct block {
 
 struct blob_ids {
 	struct blob_ids_config config;
-	struct loop_timer *retry;
 	struct loop_job fetch_job;
 	struct store_reserve reserve;
+	unsigned leaves_out; /* calls to make them; the loop's own */
 
 	pthread_mutex_t lock; /* of everything below */
 	struct block current, spare;
-	bool fetching, swept;
+	bool fetching, swept, stopping;
 	struct open_id *first, *last;
 	struct blob_ids_waiter *waiters;
 };
@@ -36,7 +36,7 @@ publish_oldest(struct blob_ids *ids)
 {
 	uint64_t oldest = ids->current.next;
 
-	if (!ids->swept)
+	if (!ids->swept || ids->current.end == 0)
 		return;
 	if (ids->first != NULL)
 		oldest = ids->first->id;
@@ -45,78 +45,83 @@ publish_oldest(struct blob_ids *ids)
 	store_set_oldest_open(ids->config.store, oldest);
 }
 
+struct leaf_call {
+	struct location_leaf leaf;
+	struct blob_ids *ids;
+};
+
 static void
 leaf_made(struct location_call *call)
 {
-	free(container_of(
-	    call, struct location_leaf, call)); /* made on demand if this failed */
+	struct location_leaf *leaf = container_of(call, struct location_leaf, call);
+	struct leaf_call *l = container_of(leaf, struct leaf_call, leaf);
+
+	l->ids->leaves_out--;
+	free(l); /* if it failed, the leaf is made on demand */
 }
 
 static void
 make_leaves(struct blob_ids *ids, unsigned leaf)
 {
 	for (unsigned i = 0; i < ids->config.n; i++) {
-		struct location_leaf *l = calloc(1, sizeof *l);
+		struct leaf_call *l = calloc(1, sizeof *l);
 
 		if (l == NULL)
 			return;
-		l->call = (struct location_call){
+		l->ids = ids;
+		l->leaf.call = (struct location_call){
 		    .verb = LOCATION_LEAF, .loop = ids->config.loop, .done = leaf_made};
-		l->leaf = leaf;
-		location_submit(ids->config.location[i], &l->call);
+		l->leaf.leaf = leaf;
+		ids->leaves_out++;
+		location_submit(ids->config.location[i], &l->leaf.call);
 	}
 }
 
+/* Called with the lock held. */
 static void
 add_block(struct blob_ids *ids, uint64_t first)
 {
 	struct block block = {first, first + STORE_ID_BLOCK};
-	struct blob_ids_waiter *w, *next;
 
-	(void)pthread_mutex_lock(&ids->lock);
 	if (ids->current.next == ids->current.end)
 		ids->current = block;
 	else
 		ids->spare = block;
-	ids->fetching = false;
 	publish_oldest(ids);
+}
+
+/* Those who wait get an id, or are told why there is none; the next one asks again. */
+static void
+reserved(struct change *change)
+{
+	struct blob_ids *ids = container_of(change, struct blob_ids, reserve.change);
+	struct blob_ids_waiter *w, *next;
+
+	if (change->err == ERR_OK)
+		make_leaves(ids, blob_leaf(ids->reserve.first_out));
+	(void)pthread_mutex_lock(&ids->lock);
+	if (change->err == ERR_OK)
+		add_block(ids, ids->reserve.first_out);
+	ids->fetching = false;
 	w = ids->waiters;
 	ids->waiters = NULL;
 	(void)pthread_mutex_unlock(&ids->lock);
 	for (; w != NULL; w = next) {
 		next = w->next;
+		w->err = change->err;
+		w->why = change->why;
 		loop_post(w->loop, &w->job);
 	}
 }
 
 static void
-reserved(struct change *change)
+fetch(struct loop_job *job)
 {
-	struct blob_ids *ids = container_of(change, struct blob_ids, reserve.change);
-
-	if (change->err !=
-	    ERR_OK) { /* the store will be writable again, or the server end */
-		loop_timer_set(ids->retry, RETRY_MS);
-		return;
-	}
-	make_leaves(ids, blob_leaf(ids->reserve.first_out));
-	add_block(ids, ids->reserve.first_out);
-}
-
-static void
-fetch(void *arg)
-{
-	struct blob_ids *ids = arg;
+	struct blob_ids *ids = container_of(job, struct blob_ids, fetch_job);
 
 	ids->reserve = (struct store_reserve){
 	    .change = {.loop = ids->config.loop, .done = reserved}};
 	store_reserve(ids->config.store, &ids->reserve);
-}
-
-static void
-fetch_on_loop(struct loop_job *job)
-{
-	fetch(container_of(job, struct blob_ids, fetch_job));
 }
 
 /* Called with the lock held. */
@@ -125,7 +130,7 @@ fetch_if_low(struct blob_ids *ids)
 {
 	uint64_t left = ids->current.end - ids->current.next;
 
-	if (ids->fetching || ids->spare.end != 0 || left > LOW_MARK)
+	if (ids->fetching || ids->stopping || ids->spare.end != 0 || left > LOW_MARK)
 		return;
 	ids->fetching = true;
 	loop_post(ids->config.loop, &ids->fetch_job);
@@ -140,12 +145,7 @@ blob_ids_new(
 	if (ids == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for blob ids");
 	ids->config = *config;
-	ids->fetch_job.run = fetch_on_loop;
-	ids->retry = loop_timer_new(config->loop, fetch, ids);
-	if (ids->retry == NULL) {
-		free(ids);
-		return errinfo_set(why, ERR_NO_MEMORY, "no memory for blob ids");
-	}
+	ids->fetch_job.run = fetch;
 	CHECK(pthread_mutex_init(&ids->lock, NULL) == 0);
 	*out = ids;
 	return ERR_OK;
@@ -160,6 +160,25 @@ blob_ids_start(struct blob_ids *ids)
 }
 
 void
+blob_ids_stop(struct blob_ids *ids)
+{
+	(void)pthread_mutex_lock(&ids->lock);
+	ids->stopping = true;
+	(void)pthread_mutex_unlock(&ids->lock);
+}
+
+bool
+blob_ids_quiet(struct blob_ids *ids)
+{
+	bool fetching;
+
+	(void)pthread_mutex_lock(&ids->lock);
+	fetching = ids->fetching;
+	(void)pthread_mutex_unlock(&ids->lock);
+	return !fetching && ids->leaves_out == 0;
+}
+
+void
 blob_ids_free(struct blob_ids *ids)
 {
 	struct open_id *next;
@@ -170,7 +189,6 @@ blob_ids_free(struct blob_ids *ids)
 		next = o->next; /* an upload that a hung location never gave back */
 		free(o);
 	}
-	loop_timer_free(ids->retry);
 	(void)pthread_mutex_destroy(&ids->lock);
 	free(ids);
 }
@@ -228,8 +246,10 @@ blob_ids_wait(struct blob_ids *ids, struct blob_ids_waiter *w)
 		fetch_if_low(ids);
 	}
 	(void)pthread_mutex_unlock(&ids->lock);
-	if (ready)
-		loop_post(w->loop, &w->job);
+	if (!ready)
+		return;
+	w->err = ERR_OK;
+	loop_post(w->loop, &w->job);
 }
 
 void

@@ -20,10 +20,15 @@
 
 struct blob_ids;
 
-/* Waits for an id. Owned by the caller; its job runs once there may be one. */
+/*
+ * Waits for an id. Owned by the caller; its job runs once there may be one, or with `err`
+ * when the store could not reserve any.
+ */
 struct blob_ids_waiter {
 	struct loop_job job;
 	struct loop *loop;
+	enum err err;
+	struct errinfo why;
 	struct blob_ids_waiter *next;
 };
 
@@ -38,7 +43,11 @@ enum err blob_ids_new(const struct blob_ids_config *config, struct blob_ids **ou
     struct errinfo *why) ERR_CHECKED;
 /* Fetch the first block. On the loop's thread, or before it runs. */
 void blob_ids_start(struct blob_ids *ids);
-/* After the loop ended and nothing waits. */
+/* No more blocks are fetched. On the loop's thread. */
+void blob_ids_stop(struct blob_ids *ids);
+/* True when nothing it asked for is still out. On the loop's thread. */
+bool blob_ids_quiet(struct blob_ids *ids);
+/* Only when quiet, and nothing waits. */
 void blob_ids_free(struct blob_ids *ids);
 
 /* False: none at the moment; wait with blob_ids_wait, or fail. */

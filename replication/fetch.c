@@ -15,6 +15,7 @@ struct fetch_attempt {
 	struct location *location;
 	struct loop_timer *timer;
 	bool stuck;
+	bool last; /* past read_deadline, but there is no other to ask */
 	struct piece *piece;
 	uint8_t *pages; /* table pages read along */
 	uint64_t page[2 * FETCH_SEGMENTS_MAX];
@@ -218,16 +219,24 @@ struct loss {
 	struct location_remove remove;
 	struct location_victim victim;
 	struct location *location;
+	struct mirror *m;
 	struct loop *loop;
 	bool is_there;
 };
+
+static void
+loss_free(struct loss *loss)
+{
+	loss->m->work--;
+	free(loss);
+}
 
 static void
 loss_over(struct location_call *call)
 {
 	struct location_remove *r = container_of(call, struct location_remove, call);
 
-	free(container_of(r, struct loss, remove));
+	loss_free(container_of(r, struct loss, remove));
 }
 
 static void
@@ -236,7 +245,7 @@ loss_noted(struct change *change)
 	struct loss *loss = container_of(change, struct loss, lost.change);
 
 	if (change->err != ERR_OK || !loss->is_there) {
-		free(loss);
+		loss_free(loss);
 		return;
 	}
 	loss->remove = (struct location_remove){
@@ -263,10 +272,12 @@ note_loss(struct copies *c, struct location *location, bool is_there)
 		.location = location->index},
 	    .victim = {.id = c->blob.id},
 	    .location = location,
+	    .m = c->m,
 	    .loop = c->loop,
 	    .is_there = is_there,
 	};
 	(void)memcpy(loss->victim.md5, c->blob.md5, MD5_SIZE);
+	c->m->work++;
 	blob_lost(c->m->store, &loss->lost);
 }
 
@@ -301,6 +312,7 @@ attempt_done(struct location_call *call)
 	unsigned i = a->location->index;
 	struct piece *piece;
 
+	a->m->work--;
 	health_read_ended(a->m->health, i, call->finished_us - call->submitted_us);
 	if (a->stuck)
 		health_stuck(a->m->health, i, -1);
@@ -338,19 +350,28 @@ orphan(struct fetch_attempt *a)
 	piece_disown(a->piece);
 }
 
+/* After read_deadline somebody else is asked, after io_deadline it hangs. */
 static void
 attempt_late(void *arg)
 {
 	struct fetch_attempt *a = arg;
 	struct copies *c = a->owner;
+	bool over = c == NULL || a->last;
 
-	if (c == NULL) {
-		a->stuck = true;
-		health_stuck(a->m->health, a->location->index, +1);
+	if (!over && choose(c) == LOCATIONS_MAX) {
+		a->last = true;
+		loop_timer_set(a->timer, a->m->io_deadline_ms);
 		return;
 	}
+	if (over) {
+		a->stuck = true;
+		health_stuck(a->m->health, a->location->index, +1);
+	} else {
+		loop_timer_set(a->timer, a->m->io_deadline_ms);
+	}
+	if (c == NULL)
+		return;
 	orphan(a);
-	loop_timer_set(a->timer, a->m->io_deadline_ms);
 	try_next(c, NULL);
 }
 
@@ -397,6 +418,7 @@ submit(struct copies *c, struct fetch_attempt *a)
 	};
 	(void)memcpy(a->read.md5, c->blob.md5, MD5_SIZE);
 	c->attempt = a;
+	c->m->work++;
 	health_read_begun(c->m->health, a->location->index);
 	loop_timer_set(a->timer, c->m->read_deadline_ms);
 	location_submit(a->location, &a->read.call);
@@ -424,11 +446,23 @@ nowhere_left(struct copies *c, struct piece *piece)
 	bool all_bad = (c->blob.have & ~c->bad) == 0;
 
 	if (all_bad)
-		c->m->blobs_lost++;
+		c->m->reads_lost++;
 	(void)errinfo_set(&c->why, all_bad ? ERR_DAMAGED : ERR_IO,
 	    all_bad ? "no good copy of the file is left"
 		    : "no location can read the file at the moment");
 	fail(c, piece);
+}
+
+/* Of what the pool has, or beside it: the last piece left its account. */
+static struct piece *
+replacement(struct copies *c)
+{
+	bool small = c->n_bytes <= PIECE_SMALL_SIZE;
+	struct piece *piece = pool_take(c->m->pool, small ? PIECE_SMALL : PIECE_LARGE);
+
+	return piece != NULL ? piece
+			     : pool_take_loose(c->m->pool,
+				   small ? PIECE_SMALL_SIZE : PIECE_LARGE_SIZE);
 }
 
 static void
@@ -443,8 +477,7 @@ try_next(struct copies *c, struct piece *piece)
 	}
 	c->tried |= (location_map)(1u << i);
 	if (piece == NULL) /* the last one is with a location that does not answer */
-		piece = pool_take(c->m->pool,
-		    c->n_bytes <= PIECE_SMALL_SIZE ? PIECE_SMALL : PIECE_LARGE);
+		piece = replacement(c);
 	a = piece == NULL ? NULL : new_attempt(c, i, piece);
 	if (a == NULL) {
 		(void)errinfo_set(&c->why, ERR_NO_MEMORY, "no memory to read a file");

@@ -8,9 +8,9 @@
  * blocks into one piece; one fetch at a time per copies.
  *
  * A location that fails, or does not answer within read_deadline, is passed over for the
- * next; a call that is out stays out with a piece of its own, so nothing it writes later
- * can be seen. A copy that is missing or bad is reported to the catalogue and moved to
- * the location's bad/.
+ * next; the last one there is to ask has until io_deadline. A call that is out stays out
+ * with a piece of its own, so nothing it writes later can be seen. A copy that is missing
+ * or bad is reported to the catalogue and moved to the location's bad/.
  */
 #ifndef QUARTET_REPLICATION_FETCH_H
 #define QUARTET_REPLICATION_FETCH_H

@@ -129,12 +129,20 @@ mirror_stop(struct mirror *m)
 	health_stop(m->health);
 	sweep_stop(m->sweep);
 	gc_stop(m->gc);
+	blob_ids_stop(m->ids);
+}
+
+bool
+mirror_idle(const struct mirror *m)
+{
+	return m->work == 0;
 }
 
 bool
 mirror_quiet(const struct mirror *m)
 {
-	return (m->gc == NULL || gc_quiet(m->gc)) &&
+	return mirror_idle(m) && (m->ids == NULL || blob_ids_quiet(m->ids)) &&
+	       (m->gc == NULL || gc_quiet(m->gc)) &&
 	       (m->sweep == NULL || sweep_quiet(m->sweep)) &&
 	       (m->health == NULL || health_quiet(m->health));
 }

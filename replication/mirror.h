@@ -45,8 +45,9 @@ struct mirror {
 	uint64_t straggler_wait_ms, slow_backlog_bytes, slow_time_ms;
 	uint64_t io_deadline_ms, read_deadline_ms;
 	char engine_note[ERRINFO_TEXT_SIZE];
+	_Atomic unsigned work; /* uploads and reads, and what they left behind */
 	/* For metrics and health. */
-	_Atomic uint64_t blobs_lost, quorum_failures, bytes_stored, bytes_read,
+	_Atomic uint64_t reads_lost, quorum_failures, bytes_stored, bytes_read,
 	    bad_blocks;
 };
 
@@ -71,7 +72,9 @@ enum err mirror_new(const struct mirror_config *config, struct mirror **out,
     struct errinfo *why) ERR_CHECKED;
 void mirror_start(struct mirror *m);
 void mirror_stop(struct mirror *m);
-/* True when no background work is out any more. On the loop's thread. */
+/* True when no upload or read is left, not even one that settles. Any thread. */
+bool mirror_idle(const struct mirror *m);
+/* True when no background work is out any more either. On the loop's thread. */
 bool mirror_quiet(const struct mirror *m);
 /* False: a location hangs; its thread and what it holds are left to the process's end. */
 bool mirror_free(struct mirror *m, uint64_t wait_ms);
@@ -89,6 +92,8 @@ struct mirror_put_spec {
 	uint64_t limit; /* more bytes than this are refused with ERR_TOO_LARGE */
 	bool md5_given; /* the client's claim, to be compared */
 	uint8_t md5[MD5_SIZE];
+	bool sha256_given; /* likewise; computed only then */
+	uint8_t sha256[SHA256_SIZE];
 	uint64_t node_id; /* 0: a new node */
 	struct bytes path; /* for the trailer; copied */
 };
@@ -115,7 +120,7 @@ void mirror_put_open(struct mirror_put *put, mirror_put_done_fn *done, void *arg
  * Pull `body` to its end and make it durable. Slices begin at their piece's start and,
  * but for the last, hold a multiple of PIECE_ALIGN bytes; the room behind the last one's
  * bytes is overwritten. `body` is closed before `done`.
- * ERR_PRECONDITION (length or MD5 is not what was claimed), ERR_TOO_LARGE, the body's own
+ * ERR_PRECONDITION (length or checksum is not what was claimed), ERR_TOO_LARGE, the body's own
  * failure, ERR_QUORUM, ERR_NO_SPACE.
  */
 void mirror_put_fill(

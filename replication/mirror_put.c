@@ -62,8 +62,7 @@ quorum_lost(struct mirror_put *put)
 		const struct copy *c = &put->copy[i];
 
 		failed += c->state == COPY_FAILED || c->state == COPY_ABSENT;
-		full += c->full || (c->state == COPY_ABSENT &&
-				       health_state(put->m->health, i) == STATE_FULL);
+		full += c->full;
 	}
 	put->m->quorum_failures++;
 	return errinfo_set(&put->why, quorum_loss(failed, full),
@@ -75,11 +74,14 @@ void
 mirror_put_free(struct mirror_put *put)
 {
 	CHECK(put->out == 0 && !put->digesting && put->body == NULL && put->only == NULL);
-	if (put->id != 0)
+	if (put->id != 0 && !put->leaves_file)
 		blob_ids_close(put->m->ids, put->id);
-	pool_dismiss(put->m->pool);
+	if (!put->dismissed)
+		pool_dismiss(put->m->pool);
+	put->m->work--;
 	loop_timer_free(put->timer);
 	md5_free(put->md5);
+	sha256_free(put->sha256);
 	blob_table_free(put->table);
 	free(put->path);
 	put->magic = 0;
@@ -249,10 +251,13 @@ alloc_parts(struct mirror_put *put)
 	put->path =
 	    strndup(put->spec.path.p == NULL ? "" : put->spec.path.p, put->spec.path.n);
 	put->md5 = md5_new();
+	if (put->spec.sha256_given)
+		put->sha256 = sha256_new();
 	put->table = blob_table_new();
 	put->timer = loop_timer_new(put->loop, watch, put);
 	return put->path != NULL && put->md5 != NULL && put->table != NULL &&
-		       put->timer != NULL
+		       put->timer != NULL &&
+		       (put->sha256 != NULL || !put->spec.sha256_given)
 		   ? ERR_OK
 		   : errinfo_set(&put->why, ERR_NO_MEMORY, "no memory for an upload");
 }
@@ -275,6 +280,7 @@ mirror_put_new(struct mirror *m, struct loop *loop, const struct mirror_put_spec
 		free(put);
 		return errinfo_set(why, ERR_BUSY, "too many transfers at once");
 	}
+	m->work++;
 	put->magic = PUT_MAGIC;
 	put->m = m;
 	put->loop = loop;
@@ -285,6 +291,9 @@ mirror_put_new(struct mirror *m, struct loop *loop, const struct mirror_put_spec
 		put->copy[i].location = m->location[i];
 		put->copy[i].last = &put->copy[i].first;
 		put->copy[i].state = writable >> i & 1 ? COPY_WRITING : COPY_ABSENT;
+		/* As it is now: the location may have room again when that matters. */
+		put->copy[i].full = put->copy[i].state == COPY_ABSENT &&
+				    health_state(m->health, i) == STATE_FULL;
 	}
 	e = alloc_parts(put);
 	if (e == ERR_OK && live(put) < m->write_quorum)
@@ -333,10 +342,14 @@ id_there(struct loop_job *job)
 	struct mirror_put *put = container_of(w, struct mirror_put, id_waiter);
 
 	put->waiting_for_id = false;
-	if (put->phase == PUT_OPENING)
-		take_id(put);
-	else
+	if (put->phase != PUT_OPENING) {
 		mirror_put_advance(put);
+	} else if (w->err != ERR_OK) {
+		put->why = w->why;
+		fail(put, w->err);
+	} else {
+		take_id(put);
+	}
 }
 
 void
@@ -444,6 +457,8 @@ static void
 digest_chunk(struct mirror_put *put, const struct chunk *chunk)
 {
 	md5_add(put->md5, chunk->piece->data, chunk->n);
+	if (put->sha256 != NULL)
+		sha256_add(put->sha256, chunk->piece->data, chunk->n);
 	if (!blob_table_add(put->table, chunk->piece->data, chunk->n))
 		put->digest_failed = true;
 }
@@ -498,8 +513,8 @@ start_digest(struct mirror_put *put)
 	}
 }
 
-void
-mirror_put_drop_digests(struct mirror_put *put)
+static void
+drop_digests(struct mirror_put *put)
 {
 	struct chunk **from =
 	    put->digesting ? &put->digest_first->next : &put->digest_first;
@@ -514,6 +529,14 @@ mirror_put_drop_digests(struct mirror_put *put)
 	if (put->only != NULL)
 		release_chunk(put, put->only);
 	put->only = NULL;
+}
+
+void
+mirror_put_dismiss(struct mirror_put *put)
+{
+	drop_digests(put);
+	put->dismissed = true;
+	pool_dismiss(put->m->pool);
 }
 
 /* Filling */
@@ -539,17 +562,36 @@ send_chunk(struct mirror_put *put, struct chunk *chunk)
 	start_digest(put);
 }
 
+/* All of a small body comes together in its first piece. */
+static enum err
+gather(struct mirror_put *put, const struct slice *slice)
+{
+	struct chunk *only = put->only;
+
+	if (slice->n > put->spec.length - put->received) {
+		piece_unref(slice->piece);
+		return errinfo_set(&put->why, ERR_PRECONDITION,
+		    "more than the %llu bytes came that were announced",
+		    (unsigned long long)put->spec.length);
+	}
+	if (only == NULL) {
+		put->only = new_chunk(put, slice);
+		return ERR_OK;
+	}
+	(void)memcpy(only->piece->data + only->n, slice_data(slice), slice->n);
+	only->n += slice->n;
+	put->received += slice->n;
+	put->in_flight += slice->n;
+	piece_unref(slice->piece);
+	return ERR_OK;
+}
+
 static enum err
 take_slice(struct mirror_put *put, const struct slice *slice)
 {
-	struct chunk *chunk = new_chunk(put, slice);
-
-	if (put->small) {
-		CHECK(put->only == NULL);
-		put->only = chunk;
-	} else {
-		send_chunk(put, chunk);
-	}
+	if (put->small)
+		return gather(put, slice);
+	send_chunk(put, new_chunk(put, slice));
 	if (put->received > put->spec.limit)
 		return errinfo_set(&put->why, ERR_TOO_LARGE, "more than %llu bytes",
 		    (unsigned long long)put->spec.limit);
@@ -563,7 +605,7 @@ pull(struct mirror_put *put)
 	struct slice slice;
 	enum err e = ERR_OK;
 
-	while (e == ERR_OK && !put->body_ended &&
+	while (e == ERR_OK && !put->body_ended && !put->body_later &&
 	       put->in_flight < put->m->slow_backlog_bytes) {
 		switch (source_next(put->body, &slice)) {
 		case NEXT_SLICE:
@@ -575,7 +617,8 @@ pull(struct mirror_put *put)
 			put->body = NULL;
 			break;
 		case NEXT_LATER:
-			return ERR_OK;
+			put->body_later = true;
+			break;
 		case NEXT_FAILED:
 			put->why = put->body->why;
 			return put->why.code;
@@ -587,7 +630,10 @@ pull(struct mirror_put *put)
 static void
 body_ready(void *arg)
 {
-	mirror_put_advance(arg);
+	struct mirror_put *put = arg;
+
+	put->body_later = false;
+	mirror_put_advance(put);
 }
 
 void
@@ -608,7 +654,18 @@ mirror_put_fill(
 
 /* Finishing */
 
-/* Length and MD5 against what was claimed; fills in the blob. */
+static bool
+is_claimed_sha256(const struct mirror_put *put)
+{
+	uint8_t sha256[SHA256_SIZE];
+
+	if (put->sha256 == NULL)
+		return true;
+	sha256_end(put->sha256, sha256);
+	return memcmp(put->spec.sha256, sha256, SHA256_SIZE) == 0;
+}
+
+/* Length and checksums against what was claimed; fills in the blob. */
 static enum err
 check_claims(struct mirror_put *put)
 {
@@ -626,6 +683,9 @@ check_claims(struct mirror_put *put)
 	if (put->spec.md5_given && memcmp(put->spec.md5, put->blob.md5, MD5_SIZE) != 0)
 		return errinfo_set(&put->why, ERR_PRECONDITION,
 		    "the MD5 of what came is not the one announced");
+	if (!is_claimed_sha256(put))
+		return errinfo_set(&put->why, ERR_PRECONDITION,
+		    "the SHA-256 of what came is not the one announced");
 	return ERR_OK;
 }
 
@@ -812,6 +872,21 @@ is_slow(const struct mirror_put *put, struct copy *copy, uint64_t now_ms)
 	       quorum_may_drop(live(put), put->m->write_quorum);
 }
 
+/*
+ * Memory for the living: what waits for a copy that nobody waits for any more leaves the
+ * pool's account.
+ */
+static void
+disown_late(const struct mirror_put *put, const struct copy *copy, uint64_t now_us)
+{
+	if (copy->state != COPY_FAILED && put->phase < PUT_COMMITTED)
+		return;
+	for (struct put_call *c = copy->first; c != NULL; c = c->next)
+		if (c->piece != NULL &&
+		    now_us - c->put.call.submitted_us > put->m->slow_time_ms * 1000)
+			piece_disown(c->piece);
+}
+
 static void
 watch(void *arg)
 {
@@ -826,6 +901,7 @@ watch(void *arg)
 			give_up(put, copy, true);
 		else if (is_slow(put, copy, now_us / 1000))
 			give_up(put, copy, false);
+		disown_late(put, copy, now_us);
 	}
 	mirror_put_advance(put);
 }

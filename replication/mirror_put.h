@@ -35,7 +35,7 @@ struct chunk {
 struct copy {
 	struct location *location;
 	enum copy_state state;
-	bool full; /* failed for lack of space */
+	bool full; /* failed, or absent, for lack of space */
 	bool hung; /* counted as stuck in health */
 	bool settling; /* its last call or change, in mirror_settle.c, was made */
 	bool left; /* its file could not be abandoned */
@@ -74,15 +74,19 @@ struct mirror_put {
 	uint64_t quorum_ms; /* since when there is a quorum that waits for stragglers */
 	struct blob_ids_waiter id_waiter;
 	bool waiting_for_id;
+	bool dismissed; /* no transfer of the pool any more */
+	bool leaves_file; /* a file stays that nothing but a sweep finds */
 
 	struct source *body;
 	bool body_ended;
+	bool body_later; /* it will say when to ask again */
 	uint64_t received, in_flight; /* bytes */
 	struct chunk *only; /* of a small body */
 	struct chunk *digest_first, **digest_last; /* what the digest has not seen */
 	bool digesting; /* the first of them is with a worker */
 	bool digest_failed;
 	struct md5 *md5;
+	struct sha256 *sha256; /* NULL: nobody wants it */
 	struct blob_table *table;
 	struct worker_job digest_job;
 };
@@ -101,7 +105,10 @@ void mirror_put_settle(struct mirror_put *put);
 /* Everything a put owns, once nothing is out. */
 void mirror_put_free(struct mirror_put *put);
 
-/* Drop what waits for the digest. */
-void mirror_put_drop_digests(struct mirror_put *put);
+/*
+ * The caller has ended it: drop what waits for the digest, and let another transfer take
+ * its place, for what is still out is with a disk and takes nothing from the pool.
+ */
+void mirror_put_dismiss(struct mirror_put *put);
 
 #endif

@@ -15,7 +15,10 @@ struct part {
 	uint8_t *to;
 };
 
-enum { PARTS_MAX = 512 };
+enum {
+	PARTS_MAX = 512,
+	STREAM_MIN = 256 * 1024, /* a range as long as this is likely to go on */
+};
 
 struct mirror_reader {
 	struct reader base;
@@ -139,6 +142,13 @@ fetched(struct copies *c, enum err err)
 }
 
 static void
+free_reader(struct mirror_reader *r)
+{
+	r->copies.m->work--;
+	free(r);
+}
+
+static void
 piece_back(struct loop_job *job)
 {
 	struct pool_waiter *w = container_of(job, struct pool_waiter, job);
@@ -146,7 +156,7 @@ piece_back(struct loop_job *job)
 
 	r->waits = false;
 	if (r->closed)
-		free(r);
+		free_reader(r);
 	else
 		go_on(r);
 }
@@ -188,7 +198,7 @@ read_ranges(
 	r->next = r->into = 0;
 	r->done = done;
 	r->arg = arg;
-	r->copies.scattered = n > 1;
+	r->copies.scattered = n > 1 || total < STREAM_MIN;
 	go_on(r);
 }
 
@@ -202,7 +212,7 @@ close_reader(struct reader *base)
 	pool_dismiss(pool);
 	r->closed = true;
 	if (!r->waits || pool_unwait(pool, &r->waiter))
-		free(r);
+		free_reader(r);
 }
 
 static const struct reader_ops ops = {.read = read_ranges, .close = close_reader};
@@ -225,6 +235,7 @@ mirror_reader(struct mirror *m, struct loop *loop, const struct blob *blob,
 		return e;
 	}
 	r->base = (struct reader){.ops = &ops, .size_bytes = blob->length};
+	m->work++;
 	*out = &r->base;
 	return ERR_OK;
 }

@@ -9,7 +9,9 @@
  *   has a file        abandon it                       abandon it
  *
  * What cannot be removed now is left to the removal queue, and what is only begun to the
- * start-up sweep. When all copies rest, the id is closed and the put freed.
+ * start-up sweep. When all copies rest, the id is closed and the put freed. If a finished
+ * file stays that the store could not be told of, the id stays open, so that the sweep
+ * after the next start looks that far back.
  */
 #include "replication/mirror_put.h"
 
@@ -56,7 +58,10 @@ act_over(struct last_act *act)
 static void
 discarded(struct change *change)
 {
-	act_over(container_of(change, struct last_act, discard.change));
+	struct last_act *act = container_of(change, struct last_act, discard.change);
+
+	act->put->leaves_file |= change->err != ERR_OK;
+	act_over(act);
 }
 
 /* Leave the finished file to the removal queue. */
@@ -102,11 +107,12 @@ counted(struct change *change)
 {
 	struct last_act *act = container_of(change, struct last_act, copied.change);
 
-	if (change->err == ERR_NOT_FOUND) /* replaced or deleted meanwhile */
+	if (change->err == ERR_NOT_FOUND) { /* replaced or deleted meanwhile */
 		remove_file(act);
-	else
-		act_over(
-		    act); /* on failure the repair row stands, and the repair finds it */
+		return;
+	}
+	act->put->leaves_file |= change->err != ERR_OK;
+	act_over(act);
 }
 
 static void
@@ -170,7 +176,7 @@ mirror_put_commit(struct mirror_put *put)
 	CHECK(put->phase == PUT_DONE);
 	put->phase = PUT_COMMITTED;
 	loop_timer_set(put->timer, WATCH_MS);
-	mirror_put_drop_digests(put);
+	mirror_put_dismiss(put);
 	mirror_put_settle(put);
 }
 
@@ -185,6 +191,6 @@ mirror_put_abandon(struct mirror_put *put)
 	if (put->body != NULL)
 		source_close(put->body);
 	put->body = NULL;
-	mirror_put_drop_digests(put);
+	mirror_put_dismiss(put);
 	mirror_put_settle(put);
 }

@@ -71,6 +71,13 @@ take_piece(struct mirror_source *s)
 }
 
 static void
+free_source(struct mirror_source *s)
+{
+	s->copies.m->work--;
+	free(s);
+}
+
+static void
 piece_back(struct loop_job *job)
 {
 	struct pool_waiter *w = container_of(job, struct pool_waiter, job);
@@ -78,7 +85,7 @@ piece_back(struct loop_job *job)
 
 	s->waits = false;
 	if (s->closed)
-		free(s);
+		free_source(s);
 	else
 		start_fetch(s);
 }
@@ -143,7 +150,7 @@ close_source(struct source *base)
 	pool_dismiss(pool);
 	s->closed = true;
 	if (!s->waits || pool_unwait(pool, &s->waiter))
-		free(s);
+		free_source(s);
 }
 
 static const struct source_ops ops = {.next = source_next_slice, .close = close_source};
@@ -169,6 +176,7 @@ mirror_source(struct mirror *m, struct loop *loop, const struct blob *blob,
 	s->base.ops = &ops;
 	s->at = first;
 	s->end = first + n;
+	m->work++;
 	*out = &s->base;
 	return ERR_OK;
 }

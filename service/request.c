@@ -9,6 +9,7 @@
 #include "service/core/clock.h"
 #include "service/core/encode.h"
 #include "service/core/log.h"
+#include "service/primed.h"
 #include "service/reply.h"
 
 enum {
@@ -21,7 +22,7 @@ enum {
 
 enum step { STEP_NEXT, STEP_WAIT, STEP_FAIL };
 
-enum phase { ROUTE_IT, AUTHENTICATE, AUTHORIZE, ACCEPT, OPERATE, RESPOND, OVER };
+enum phase { ROUTE_IT, AUTHENTICATE, AUTHORIZE, ACCEPT, OPERATE, PRIME, RESPOND, OVER };
 
 struct request {
 	uint32_t magic;
@@ -34,6 +35,7 @@ struct request {
 	struct arena arena;
 	struct caller caller;
 	struct op_call call;
+	struct primed primed; /* the answer's source, when there is one */
 	struct authenticate authenticate;
 	char id[ID_SIZE];
 	uint64_t started_us;
@@ -250,6 +252,31 @@ operate(struct request *r)
 	return STEP_WAIT;
 }
 
+static void
+first_bytes_there(void *arg, enum err err)
+{
+	struct request *r = arg;
+
+	r->err = err;
+	if (err != ERR_OK)
+		r->call.why = r->primed.base.why;
+	resume(r, err == ERR_OK ? STEP_NEXT : STEP_FAIL);
+}
+
+/* What cannot even begin to be read is refused with a status. */
+static enum step
+prime(struct request *r)
+{
+	struct op_reply *reply = &r->call.reply;
+	struct source *inner = reply->source;
+
+	if (inner == NULL || r->call.is_head)
+		return STEP_NEXT;
+	reply->source = &r->primed.base;
+	primed_begin(&r->primed, inner, first_bytes_there, r);
+	return STEP_WAIT;
+}
+
 /* Is the client sending, or has it sent, a body it would repeat? */
 static bool
 body_begun(const struct request *r)
@@ -316,6 +343,7 @@ static enum step (*const steps[])(struct request *r) = {
     [AUTHORIZE] = authorize,
     [ACCEPT] = accept_body,
     [OPERATE] = operate,
+    [PRIME] = prime,
     [RESPOND] = respond,
 };
 

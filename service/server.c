@@ -294,7 +294,9 @@ open_jobs(struct server *s, struct errinfo *why)
 	    .loop = s->background,
 	    .store = s->store,
 	    .settings = s->settings,
-	    .runner = {[JOB_LIST_TRANSFERS] = run_transfer},
+	    .runner = {[JOB_LIST_TRANSFERS] = run_transfer,
+		[JOB_LIST_DELETE] = run_delete,
+		[JOB_LIST_SETPROPS] = run_setprops},
 	    .env = &s->background_env,
 	};
 	enum err e;
@@ -568,7 +570,8 @@ static bool
 is_idle(struct server *s)
 {
 	return s->connections == 0 && s->admin_connections == 0 &&
-	       pool_stats(s->pool).transfers == 0;
+	       pool_stats(s->pool).transfers == 0 &&
+	       (s->mirror == NULL || mirror_idle(s->mirror));
 }
 
 static bool

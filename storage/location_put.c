@@ -9,7 +9,8 @@
  *   abandon  unlink whatever name it has ─► close ─► fsync leaf directory, if it had its
  *            final name: that may be on the disk by now, and nobody looks for it later
  *
- * A short write is a failure: the file is abandoned, never patched.
+ * A short write is a failure: the file is abandoned, never patched. The disk is full
+ * then: that is when a file system takes a part, and the next write would say so.
  */
 #include "storage/location_dir.h"
 
@@ -171,7 +172,7 @@ written(struct io_op *op)
 	struct run *run = container_of(op, struct run, op);
 
 	if (op->result >= 0 && (size_t)op->result != run->put->n)
-		op->result = -EIO;
+		op->result = -ENOSPC;
 	if (op->result < 0) {
 		end(run, (int)op->result, "write");
 		return;

@@ -108,11 +108,17 @@ path_name(struct path p)
 }
 
 void
+path_encode_name(struct str *to, struct bytes name)
+{
+	pct_encode(to, name, "!$&*+,;=:@");
+}
+
+void
 path_encode(struct str *to, struct path p)
 {
 	for (size_t i = 0; i < p.n; i++) {
 		str_addc(to, '/');
-		pct_encode(to, p.part[i], "");
+		path_encode_name(to, p.part[i]);
 	}
 }
 

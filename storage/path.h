@@ -41,7 +41,15 @@ struct path path_join(struct arena *a, struct path p, struct path tail);
 /* The last part, "" for the root. */
 struct bytes path_name(struct path p);
 
-/* "/a/b%20c", RFC 3986; "" for the root. */
+/*
+ * One name as it stands in a URI (RFC 3986 3.3). Of the characters that need no escape, '
+ * ( ) have one: the clients take (1,2,3) at the end of a name for a cutout. All that the
+ * vos client accepts in a name has none: it takes the encoded name for the name, and then
+ * refuses the '%' in it.
+ */
+void path_encode_name(struct str *to, struct bytes name);
+
+/* "/a/b%20c"; "" for the root. */
 void path_encode(struct str *to, struct path p);
 /* "/a/b c" for people and logs; "/" for the root. */
 struct bytes path_show(struct arena *a, struct path p);

@@ -249,6 +249,27 @@ store_read_end(struct store_reader *reader)
 	db_read_end(reader->reader);
 }
 
+/* Blobs that no location has: each has a repair row for the first one, ordered last. */
+static enum err
+count_lost(struct db_txn *txn, uint64_t *out, struct errinfo *why)
+{
+	struct key first = key_urep(0, 0, 0), end = key_urep(0, 1, 0);
+	struct db_cursor *cursor;
+	struct bytes key, value;
+	enum err e = db_cursor_open(txn, DB_UREP, &cursor, why);
+
+	*out = 0;
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_seek(cursor, key_bytes(&first), &key, &value, why);
+	while (e == ERR_OK && bytes_cmp(key, key_bytes(&end)) < 0) {
+		++*out;
+		e = db_cursor_next(cursor, &key, &value, why);
+	}
+	db_cursor_close(cursor);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 enum err
 store_facts(struct store_reader *reader, struct store_facts *out, struct errinfo *why)
 {
@@ -267,6 +288,8 @@ store_facts(struct store_reader *reader, struct store_facts *out, struct errinfo
 		e = db_count(txn, DB_BLOB, &out->blobs, why);
 	if (e == ERR_OK)
 		e = db_count(txn, DB_UREP, &out->repairs_due, why);
+	if (e == ERR_OK)
+		e = count_lost(txn, &out->blobs_lost, why);
 	if (e == ERR_OK)
 		e = db_count(txn, DB_GCQ, &out->removals_due, why);
 	store_read_end(reader);

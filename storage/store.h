@@ -60,6 +60,7 @@ struct store_facts {
 	uint64_t map_bytes, used_bytes;
 	uint64_t nodes, blobs;
 	uint64_t repairs_due; /* rows of urep: copies that are missing */
+	uint64_t blobs_lost; /* of them: blobs without any copy */
 	uint64_t removals_due; /* rows of gcq: files that are to be unlinked */
 };
 

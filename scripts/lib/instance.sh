@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # Making, starting and stopping an instance that lives below one directory. Sourced by
 # testbed and serve (bash, set -euo pipefail); they set
 #
@@ -36,8 +37,12 @@ instance_build() {
 		(cd "$top" && cmake --preset release) >"$log" 2>&1 ||
 			{ cat "$log" >&2; die "cmake failed"; }
 	fi
-	cmake --build "$build" --target quartetd quartet >"$log" 2>&1 ||
-		{ cat "$log" >&2; die "the build failed"; }
+	if [ -t 1 ]; then # somebody waits for it
+		cmake --build "$build" --target quartetd quartet || die "the build failed"
+	else
+		cmake --build "$build" --target quartetd quartet >"$log" 2>&1 ||
+			{ cat "$log" >&2; die "the build failed"; }
+	fi
 	exec 9>&-
 }
 
@@ -145,6 +150,7 @@ instance_env() {
 		printf 'QUARTET_LOG=%q\n' "$dir/quartetd.log"
 		printf 'QUARTET_TOOL=%q\n' "$(readlink -f "$tool")"
 	} >"$dir/env.new"
+	chmod go= "$dir/env.new" # the passwords
 	mv "$dir/env.new" "$dir/env" # its presence says that the instance is complete
 }
 

@@ -14,16 +14,33 @@
 /* The CRC32C polynomial, bits reflected. */
 #define CRC32C_POLY 0x82f63b78u
 
-struct md5 *
-md5_new(void)
+static EVP_MD_CTX *
+new_context(const EVP_MD *kind)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-	if (ctx != NULL && EVP_DigestInit_ex(ctx, EVP_md5(), NULL) != 1) {
+	if (ctx != NULL && EVP_DigestInit_ex(ctx, kind, NULL) != 1) {
 		EVP_MD_CTX_free(ctx);
 		ctx = NULL;
 	}
-	return (struct md5 *)ctx;
+	return ctx;
+}
+
+/* Of a copy: adding may go on. */
+static void
+end_of(const EVP_MD_CTX *ctx, uint8_t *out)
+{
+	EVP_MD_CTX *copy = EVP_MD_CTX_new();
+
+	CHECK(copy != NULL && EVP_MD_CTX_copy_ex(copy, ctx) == 1);
+	CHECK(EVP_DigestFinal_ex(copy, out, NULL) == 1);
+	EVP_MD_CTX_free(copy);
+}
+
+struct md5 *
+md5_new(void)
+{
+	return (struct md5 *)new_context(EVP_md5());
 }
 
 void
@@ -35,17 +52,37 @@ md5_add(struct md5 *md5, const void *p, size_t n)
 void
 md5_end(const struct md5 *md5, uint8_t out[MD5_SIZE])
 {
-	EVP_MD_CTX *copy = EVP_MD_CTX_new();
-
-	CHECK(copy != NULL && EVP_MD_CTX_copy_ex(copy, (const EVP_MD_CTX *)md5) == 1);
-	CHECK(EVP_DigestFinal_ex(copy, out, NULL) == 1);
-	EVP_MD_CTX_free(copy);
+	end_of((const EVP_MD_CTX *)md5, out);
 }
 
 void
 md5_free(struct md5 *md5)
 {
 	EVP_MD_CTX_free((EVP_MD_CTX *)md5);
+}
+
+struct sha256 *
+sha256_new(void)
+{
+	return (struct sha256 *)new_context(EVP_sha256());
+}
+
+void
+sha256_add(struct sha256 *sha, const void *p, size_t n)
+{
+	CHECK(EVP_DigestUpdate((EVP_MD_CTX *)sha, p, n) == 1);
+}
+
+void
+sha256_end(const struct sha256 *sha, uint8_t out[SHA256_SIZE])
+{
+	end_of((const EVP_MD_CTX *)sha, out);
+}
+
+void
+sha256_free(struct sha256 *sha)
+{
+	EVP_MD_CTX_free((EVP_MD_CTX *)sha);
 }
 
 bool

@@ -22,6 +22,13 @@ void md5_add(struct md5 *md5, const void *p, size_t n);
 void md5_end(const struct md5 *md5, uint8_t out[MD5_SIZE]);
 void md5_free(struct md5 *md5);
 
+/* The same by SHA-256. */
+struct sha256;
+struct sha256 *sha256_new(void);
+void sha256_add(struct sha256 *sha, const void *p, size_t n);
+void sha256_end(const struct sha256 *sha, uint8_t out[SHA256_SIZE]);
+void sha256_free(struct sha256 *sha);
+
 /* In one go; false when the library refuses (no memory). */
 bool md5_of(const void *p, size_t n, uint8_t out[MD5_SIZE]);
 bool sha256_of(const void *p, size_t n, uint8_t out[SHA256_SIZE]);

@@ -28,11 +28,19 @@ queue_release(struct queue *q)
 	(void)pthread_mutex_destroy(&q->lock);
 }
 
+/*
+ * Under the lock: a consumer that takes between the flag and the write would clear the
+ * flag, and what is written then stays in the descriptor, which wakes it for nothing for
+ * as long as nothing comes.
+ */
 static void
-signal_fd(struct queue *q)
+signal_once(struct queue *q)
 {
 	uint64_t one = 1;
 
+	if (q->signalled)
+		return;
+	q->signalled = true;
 	/* Fails only when the counter is full, and then the consumer wakes anyway. */
 	if (write(q->fd, &one, sizeof one) < 0)
 		CHECK(errno == EAGAIN);
@@ -41,30 +49,20 @@ signal_fd(struct queue *q)
 void
 queue_push(struct queue *q, struct queue_item *item)
 {
-	bool wake;
-
 	item->next = NULL;
 	(void)pthread_mutex_lock(&q->lock);
 	*q->last = item;
 	q->last = &item->next;
-	wake = !q->signalled;
-	q->signalled = true;
+	signal_once(q);
 	(void)pthread_mutex_unlock(&q->lock);
-	if (wake)
-		signal_fd(q);
 }
 
 void
 queue_wake(struct queue *q)
 {
-	bool wake;
-
 	(void)pthread_mutex_lock(&q->lock);
-	wake = !q->signalled;
-	q->signalled = true;
+	signal_once(q);
 	(void)pthread_mutex_unlock(&q->lock);
-	if (wake)
-		signal_fd(q);
 }
 
 struct queue_item *
@@ -75,7 +73,6 @@ queue_take(struct queue *q)
 
 	(void)pthread_mutex_lock(&q->lock);
 	if (q->signalled) {
-		/* Under the lock, so that a later push signals anew. */
 		if (read(q->fd, &count, sizeof count) < 0)
 			CHECK(errno == EAGAIN);
 		q->signalled = false;

@@ -9,293 +9,7 @@
 #include "service/job/engine_private.h"
 #include "service/job/job_record.h"
 
-enum { JOBS_MAGIC = 0x4a4f4253 };
-
 static void tend_at(struct jobs *jobs, int64_t at_ms);
-
-/* Answers */
-
-static void
-on_asker(struct loop_job *post)
-{
-	struct job_ask *ask = container_of(post, struct job_ask, post);
-
-	ask->done(ask);
-}
-
-static void
-answer(struct job_ask *ask, enum err err)
-{
-	ask->err = err;
-	ask->post.run = on_asker;
-	loop_post(ask->loop, &ask->post);
-}
-
-static void
-answer_with_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
-{
-	answer(ask, keep_load(jobs, entry, ask->arena, &ask->job, &ask->why));
-}
-
-static void
-refuse(struct job_ask *ask, enum err err, const char *text)
-{
-	answer(ask, errinfo_set(&ask->why, err, "%s", text));
-}
-
-/* Waiting for another phase */
-
-static void
-unlink_waiting(struct job_ask *ask)
-{
-	struct job_ask **at = &ask->entry->waiting;
-
-	while (*at != ask)
-		at = &(*at)->next;
-	*at = ask->next;
-	loop_timer_free(ask->timer);
-	ask->timer = NULL;
-}
-
-static void
-wait_is_over(void *arg)
-{
-	struct job_ask *ask = arg;
-
-	unlink_waiting(ask);
-	answer_with_job(ask->jobs, ask, ask->entry);
-}
-
-static void
-wait_for(struct job_ask *ask, struct job_entry *entry, uint64_t ms)
-{
-	struct jobs *jobs = ask->jobs;
-
-	ask->entry = entry;
-	ask->timer = ms == 0 || jobs->stopping
-			 ? NULL
-			 : loop_timer_new(jobs->config.loop, wait_is_over, ask);
-	if (ask->timer == NULL) {
-		answer_with_job(jobs, ask, entry);
-		return;
-	}
-	loop_timer_set(ask->timer, ms);
-	ask->next = entry->waiting;
-	entry->waiting = ask;
-}
-
-/* The phase has changed. `all`: even those who wait for the end. */
-static void
-wake(struct jobs *jobs, struct job_entry *entry, bool all)
-{
-	struct job_ask *next;
-	bool is_over = !job_phase_is_active(entry->phase);
-
-	for (struct job_ask *ask = entry->waiting; ask != NULL; ask = next) {
-		next = ask->next;
-		if (ask->until_over && !is_over && !all)
-			continue;
-		unlink_waiting(ask);
-		answer_with_job(jobs, ask, entry);
-	}
-}
-
-/* Changing a job: load, change, keep. */
-static enum err
-change_phase(struct jobs *jobs, struct job_entry *entry, enum job_phase phase)
-{
-	struct errinfo why = {.code = ERR_OK};
-	struct job job;
-	int64_t now = clock_wall_ms();
-	enum err e = keep_load(jobs, entry, &jobs->scratch, &job, &why);
-
-	if (e != ERR_OK) {
-		log_warning("job %llu: %s", (unsigned long long)entry->number,
-		    errinfo_text(&why));
-		return e;
-	}
-	job.phase = phase;
-	if (phase == JOB_EXECUTING && job.started_ms == 0)
-		job.started_ms = now;
-	if (!job_phase_is_active(phase))
-		job.ended_ms = now;
-	e = keep_store(jobs, entry, &job, &why);
-	if (e == ERR_OK)
-		wake(jobs, entry, false);
-	return e;
-}
-
-/* Running */
-
-static const struct job_runner *
-runner_of(const struct jobs *jobs, const struct job_entry *entry)
-{
-	return &jobs->config.runner[entry->list];
-}
-
-static void
-end_run(struct job_entry *entry)
-{
-	struct jobs *jobs = entry->jobs;
-
-	jobs->n_running--;
-	jobs->n_long -= runner_of(jobs, entry)->is_long;
-	arena_release(&entry->run->arena);
-	free(entry->run);
-	entry->run = NULL;
-}
-
-static void
-start(struct jobs *jobs, struct job_entry *entry, bool is_resumed)
-{
-	struct job_run *run = calloc(1, sizeof *run);
-	const struct job_runner *runner = runner_of(jobs, entry);
-	struct errinfo why;
-
-	if (run == NULL || change_phase(jobs, entry, JOB_EXECUTING) != ERR_OK) {
-		free(run);
-		return;
-	}
-	*run = (struct job_run){.env = jobs->config.env,
-	    .jobs = jobs,
-	    .entry = entry,
-	    .is_resumed = is_resumed};
-	arena_init(&run->arena, RUN_ARENA_MAX);
-	entry->run = run;
-	jobs->n_running++;
-	jobs->n_long += runner->is_long;
-	if (keep_load(jobs, entry, &run->arena, &run->job, &why) != ERR_OK) {
-		job_run_end(run, &(struct job_outcome){.phase = JOB_ERROR,
-				     .fault = err_fault(why.code),
-				     .message = errinfo_text(&why)});
-		return;
-	}
-	runner->start(run); /* may be the end of it */
-}
-
-static void
-enqueue(struct jobs *jobs, struct job_entry *entry)
-{
-	entry->next_queued = NULL;
-	*jobs->queue_last = entry;
-	jobs->queue_last = &entry->next_queued;
-}
-
-static bool
-unqueue(struct jobs *jobs, struct job_entry *entry)
-{
-	struct job_entry **at = &jobs->queue;
-
-	while (*at != NULL && *at != entry)
-		at = &(*at)->next_queued;
-	if (*at == NULL)
-		return false;
-	*at = entry->next_queued;
-	if (jobs->queue_last == &entry->next_queued)
-		jobs->queue_last = at;
-	return true;
-}
-
-static void
-start_next(struct jobs *jobs)
-{
-	while (jobs->queue != NULL && !jobs->stopping &&
-	       jobs->n_long < jobs->config.settings->jobs_running) {
-		struct job_entry *entry = jobs->queue;
-
-		(void)unqueue(jobs, entry);
-		start(jobs, entry, entry->phase == JOB_EXECUTING);
-	}
-}
-
-static void
-tell_to_end(struct job_entry *entry)
-{
-	struct jobs *jobs = entry->jobs;
-	struct job_run *run = entry->run;
-
-	if (run->told_to_end || runner_of(jobs, entry)->abort == NULL)
-		return;
-	run->told_to_end = true;
-	run->by_stop = jobs->stopping;
-	runner_of(jobs, entry)->abort(run);
-}
-
-static void
-fill_outcome(struct job *job, const struct job_outcome *o)
-{
-	job->done = o->done;
-	job->failed = o->failed;
-	job->phase = o->phase;
-	job->results = o->results;
-	job->n_results = o->n_results;
-	if (o->fault != NULL) {
-		job->fault = bytes_of(o->fault);
-		job->message = bytes_of(o->message);
-	}
-	if (!job_phase_is_active(o->phase))
-		job->ended_ms = clock_wall_ms();
-}
-
-/* It was the server that wanted an end: the job goes on after the restart. */
-static bool
-is_only_interrupted(const struct job_run *run, const struct job_outcome *o)
-{
-	return run->by_stop && o->phase == JOB_ABORTED;
-}
-
-void
-job_run_end(struct job_run *run, const struct job_outcome *outcome)
-{
-	struct jobs *jobs = run->jobs;
-	struct job_entry *entry = run->entry;
-	struct errinfo why;
-	struct job job;
-	enum err e = ERR_OK;
-
-	MAGIC_CHECK(jobs, JOBS_MAGIC);
-	CHECK(entry->run == run);
-	arena_clear(&jobs->scratch);
-	if (entry->removed) {
-		end_run(entry);
-		if (!entry->putting)
-			job_entry_free(entry);
-	} else {
-		e = keep_load(jobs, entry, &jobs->scratch, &job, &why);
-		if (e == ERR_OK && is_only_interrupted(run, outcome)) {
-			job.done = outcome->done;
-			job.failed = outcome->failed;
-		} else if (e == ERR_OK) {
-			fill_outcome(&job, outcome);
-		}
-		if (e == ERR_OK)
-			e = keep_store(jobs, entry, &job, &why);
-		if (e != ERR_OK)
-			log_warning("job %llu: %s", (unsigned long long)entry->number,
-			    errinfo_text(&why));
-		end_run(entry);
-		wake(jobs, entry, outcome->phase == JOB_EXECUTING);
-	}
-	start_next(jobs);
-}
-
-void
-job_run_progress(struct job_run *run, uint64_t done, uint64_t failed)
-{
-	struct jobs *jobs = run->jobs;
-	struct errinfo why;
-	struct job job;
-
-	arena_clear(&jobs->scratch);
-	if (run->entry->removed ||
-	    keep_load(jobs, run->entry, &jobs->scratch, &job, &why) != ERR_OK)
-		return;
-	job.done = done;
-	job.failed = failed;
-	if (keep_store(jobs, run->entry, &job, &why) != ERR_OK)
-		log_warning("job %llu: %s", (unsigned long long)run->entry->number,
-		    errinfo_text(&why));
-}
 
 /* Removing */
 
@@ -304,10 +18,10 @@ remove_job(struct jobs *jobs, struct job_entry *entry)
 {
 	bool runs = entry->run != NULL;
 
-	wake(jobs, entry, true);
-	(void)unqueue(jobs, entry);
+	engine_wake(jobs, entry, true);
+	(void)engine_unqueue(jobs, entry);
 	if (runs)
-		tell_to_end(entry); /* may be the end of the run */
+		engine_tell_to_end(entry); /* may be the end of the run */
 	keep_remove(jobs, entry);
 }
 
@@ -345,7 +59,7 @@ engine_created(struct job_entry *entry, enum err err, const struct errinfo *why)
 		if (!entry->removed)
 			keep_remove(entry->jobs, entry);
 	}
-	answer(ask, err);
+	engine_answer(ask, err);
 }
 
 static void
@@ -357,11 +71,12 @@ create(struct jobs *jobs, struct job_ask *ask)
 	enum err e;
 
 	if (!make_room(jobs, job)) {
-		refuse(ask, ERR_BUSY, "you have too many jobs that are not over yet");
+		engine_refuse(
+		    ask, ERR_BUSY, "you have too many jobs that are not over yet");
 		return;
 	}
 	if (!keep_number(jobs, &job->number)) {
-		refuse(ask, ERR_BUSY, "too many jobs are made at once");
+		engine_refuse(ask, ERR_BUSY, "too many jobs are made at once");
 		return;
 	}
 	job_id_make(job->number, job->id);
@@ -375,7 +90,7 @@ create(struct jobs *jobs, struct job_ask *ask)
 		job->ended_ms = job->created_ms;
 	entry = job_table_add(&jobs->table, job);
 	if (entry == NULL) {
-		refuse(ask, ERR_NO_MEMORY, "no memory for a job");
+		engine_refuse(ask, ERR_NO_MEMORY, "no memory for a job");
 		return;
 	}
 	entry->jobs = jobs;
@@ -386,12 +101,12 @@ create(struct jobs *jobs, struct job_ask *ask)
 		entry->creator = NULL;
 		job_table_remove(&jobs->table, entry);
 		job_entry_free(entry);
-		answer(ask, e);
+		engine_answer(ask, e);
 		return;
 	}
 	tend_at(jobs, job->destruction_ms);
 	if (entry->creator == NULL)
-		answer(ask, ERR_OK);
+		engine_answer(ask, ERR_OK);
 }
 
 static bool
@@ -424,19 +139,19 @@ entry_of(struct jobs *jobs, struct job_ask *ask)
 	if (entry != NULL) {
 		e = keep_load(jobs, entry, &jobs->scratch, &job, &ask->why);
 		if (e != ERR_OK) {
-			answer(ask, e);
+			engine_answer(ask, e);
 			return NULL;
 		}
 		if (!bytes_is(ask->id, job.id))
 			entry = NULL;
 	}
 	if (entry == NULL) {
-		answer(ask, errinfo_set(&ask->why, ERR_NOT_FOUND, "not found: %.*s",
-				BYTES_ARG(ask->id)));
+		engine_answer(ask, errinfo_set(&ask->why, ERR_NOT_FOUND,
+				       "not found: %.*s", BYTES_ARG(ask->id)));
 		return NULL;
 	}
 	if (!may_use(ask->caller, entry)) {
-		refuse(ask,
+		engine_refuse(ask,
 		    ask->caller->is_anonymous ? ERR_NOT_AUTHENTICATED : ERR_DENIED,
 		    "the job is not yours");
 		return NULL;
@@ -450,31 +165,31 @@ get(struct job_ask *ask, struct job_entry *entry)
 	bool waits = job_phase_is_active(entry->phase) &&
 		     (ask->wait_phase == 0 || ask->wait_phase == entry->phase);
 
-	wait_for(ask, entry, waits ? ask->wait_ms : 0);
+	engine_wait(ask, entry, waits ? ask->wait_ms : 0);
 }
 
 static void
 run_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 {
-	const struct job_runner *runner = runner_of(jobs, entry);
+	const struct job_runner *runner = engine_runner(jobs, entry);
 
 	if (entry->phase != JOB_PENDING) {
-		refuse(ask, ERR_DENIED, "only a job in phase PENDING can be run");
+		engine_refuse(ask, ERR_DENIED, "only a job in phase PENDING can be run");
 		return;
 	}
 	if (jobs->stopping) {
-		refuse(ask, ERR_BUSY, "the service is stopping");
+		engine_refuse(ask, ERR_BUSY, "the service is stopping");
 		return;
 	}
 	ask->until_over = true;
 	if (runner->is_long && jobs->n_long >= jobs->config.settings->jobs_running) {
-		if (change_phase(jobs, entry, JOB_QUEUED) == ERR_OK)
-			enqueue(jobs, entry);
-		answer_with_job(jobs, ask, entry);
+		if (engine_change_phase(jobs, entry, JOB_QUEUED) == ERR_OK)
+			engine_enqueue(jobs, entry);
+		engine_answer_job(jobs, ask, entry);
 		return;
 	}
-	wait_for(ask, entry, RUN_WAIT_MS);
-	start(jobs, entry, false);
+	engine_wait(ask, entry, RUN_WAIT_MS);
+	engine_start(jobs, entry, false);
 }
 
 static void
@@ -482,20 +197,31 @@ abort_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 {
 	ask->until_over = true;
 	if (!job_phase_is_active(entry->phase)) {
-		answer_with_job(jobs, ask, entry);
+		engine_answer_job(jobs, ask, entry);
 	} else if (entry->run != NULL) {
-		wait_for(ask, entry, RUN_WAIT_MS);
-		tell_to_end(entry);
+		engine_wait(ask, entry, RUN_WAIT_MS);
+		engine_tell_to_end(entry);
 	} else {
-		(void)unqueue(jobs, entry);
-		(void)change_phase(jobs, entry, JOB_ABORTED);
-		answer_with_job(jobs, ask, entry);
+		(void)engine_unqueue(jobs, entry);
+		(void)engine_change_phase(jobs, entry, JOB_ABORTED);
+		engine_answer_job(jobs, ask, entry);
 	}
+}
+
+static size_t
+size_of(const struct job_pair *pairs, size_t n)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < n; i++)
+		size += pairs[i].name.n + pairs[i].value.n;
+	return size;
 }
 
 static enum err
 add_parameters(struct jobs *jobs, struct job_ask *ask, struct job *job)
 {
+	uint64_t most = jobs->config.settings->form_max;
 	struct job_pair *all;
 
 	if (ask->n_parameters == 0)
@@ -503,6 +229,11 @@ add_parameters(struct jobs *jobs, struct job_ask *ask, struct job *job)
 	if (job->phase != JOB_PENDING)
 		return errinfo_set(&ask->why, ERR_DENIED,
 		    "only a job in phase PENDING takes parameters");
+	if (size_of(job->parameters, job->n_parameters) +
+		size_of(ask->parameters, ask->n_parameters) >
+	    most)
+		return errinfo_set(
+		    &ask->why, ERR_TOO_LARGE, "limit: %llu", (unsigned long long)most);
 	all = arena_array(
 	    &jobs->scratch, struct job_pair, job->n_parameters + ask->n_parameters);
 	if (all == NULL)
@@ -527,16 +258,18 @@ edit(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 	if (e == ERR_OK && ask->destruction_ms != 0 &&
 	    ask->destruction_ms < job.destruction_ms)
 		job.destruction_ms = ask->destruction_ms;
-	if (e == ERR_OK && ask->set_execution)
+	if (e == ERR_OK && ask->set_execution &&
+	    (job.execution_s == 0 || ask->execution_s < job.execution_s) &&
+	    ask->execution_s > 0)
 		job.execution_s = ask->execution_s;
 	if (e == ERR_OK)
 		e = keep_store(jobs, entry, &job, &ask->why);
 	if (e != ERR_OK) {
-		answer(ask, e);
+		engine_answer(ask, e);
 		return;
 	}
 	tend_at(jobs, job.destruction_ms);
-	answer_with_job(jobs, ask, entry);
+	engine_answer_job(jobs, ask, entry);
 }
 
 static bool
@@ -580,12 +313,13 @@ list(struct jobs *jobs, struct job_ask *ask)
 	enum err e = ERR_OK;
 
 	if (c->is_anonymous) {
-		refuse(ask, ERR_NOT_AUTHENTICATED, "anonymous job listing not permitted");
+		engine_refuse(
+		    ask, ERR_NOT_AUTHENTICATED, "anonymous job listing not permitted");
 		return;
 	}
 	out = arena_array(ask->arena, struct job, owner == NULL ? 1 : owner->n);
 	if (out == NULL) {
-		refuse(ask, ERR_NO_MEMORY, "the list is too long");
+		engine_refuse(ask, ERR_NO_MEMORY, "the list is too long");
 		return;
 	}
 	for (struct job_entry *entry = owner == NULL ? NULL : owner->newest;
@@ -594,7 +328,7 @@ list(struct jobs *jobs, struct job_ask *ask)
 		if (is_listed(ask, entry))
 			e = list_one(jobs, ask, entry, &out[ask->n_list++]);
 	ask->list_out = out;
-	answer(ask, e);
+	engine_answer(ask, e);
 }
 
 static void
@@ -615,7 +349,7 @@ handle(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 		break;
 	case JOB_ASK_REMOVE:
 		remove_job(jobs, entry);
-		answer(ask, ERR_OK);
+		engine_answer(ask, ERR_OK);
 		break;
 	case JOB_ASK_CREATE:
 	case JOB_ASK_LIST:
@@ -669,7 +403,7 @@ tend(void *arg)
 			if (e->run != NULL && e->run->job.execution_s != 0 &&
 			    now - e->run->job.started_ms >
 				(int64_t)e->run->job.execution_s * 1000)
-				tell_to_end(e);
+				engine_tell_to_end(e);
 			if (e->destruction_ms <= now && e->creator == NULL)
 				remove_job(jobs, e);
 			else if (e->destruction_ms < next && e->destruction_ms > now)
@@ -678,7 +412,7 @@ tend(void *arg)
 	}
 	if (jobs->stopping)
 		return;
-	start_next(jobs);
+	engine_start_next(jobs);
 	jobs->tend_at_ms = 0;
 	tend_at(jobs, next);
 }
@@ -724,8 +458,8 @@ take_over(struct jobs *jobs, uint64_t number, struct bytes record, struct errinf
 	entry->jobs = jobs;
 	if (job.phase != JOB_EXECUTING && job.phase != JOB_QUEUED)
 		return ERR_OK;
-	if (runner_of(jobs, entry)->is_long)
-		enqueue(jobs, entry);
+	if (engine_runner(jobs, entry)->is_long)
+		engine_enqueue(jobs, entry);
 	else if (job.n_results == 0) /* with results only the client's part is left */
 		return fail_interrupted(jobs, entry, &job, why);
 	return ERR_OK;
@@ -793,9 +527,9 @@ jobs_stop(struct jobs *jobs)
 	for (size_t i = 0; i < JOB_BUCKETS; i++)
 		for (struct job_entry *e = jobs->table.bucket[i]; e != NULL;
 		     e = e->next) {
-			wake(jobs, e, true);
+			engine_wake(jobs, e, true);
 			if (e->run != NULL)
-				tell_to_end(e);
+				engine_tell_to_end(e);
 		}
 }
 

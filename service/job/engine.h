@@ -110,7 +110,7 @@ struct job_ask {
 	/* EDIT */
 	int64_t destruction_ms; /* 0: leave it; only earlier than it was */
 	bool set_execution;
-	uint64_t execution_s;
+	uint64_t execution_s; /* only shorter than it was */
 	const struct job_pair *parameters; /* more of them; a PENDING job only */
 	size_t n_parameters;
 	/* LIST: newest first */

@@ -8,6 +8,7 @@
 #include "storage/jobs.h"
 
 enum {
+	JOBS_MAGIC = 0x4a4f4253,
 	NUMBERS_BLOCK = 4096, /* taken ahead, refilled at half */
 	SCRATCH_MAX = 64 * 1024 * 1024, /* for one record at a time */
 	RECORD_MAX = 32 * 1024 * 1024,
@@ -30,7 +31,7 @@ struct jobs {
 	bool reserving;
 	uint64_t next_number, end_number, spare_number, spare_end;
 	struct job_entry *recent, **recent_last;
-	size_t n_recent;
+	size_t recent_bytes;
 	struct job_entry *queue, **queue_last;
 	unsigned n_long; /* running */
 	unsigned n_running, n_writing;
@@ -50,6 +51,32 @@ enum err keep_store(struct jobs *jobs, struct job_entry *entry, const struct job
     struct errinfo *why) ERR_CHECKED;
 /* Out of the table and the store. */
 void keep_remove(struct jobs *jobs, struct job_entry *entry);
+
+/* answer.c */
+
+void engine_answer(struct job_ask *ask, enum err err);
+void engine_answer_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry);
+void engine_refuse(struct job_ask *ask, enum err err, const char *text);
+/* Answer when the phase changes (with ask->until_over: when the job is over), or then. */
+void engine_wait(struct job_ask *ask, struct job_entry *entry, uint64_t ms);
+/* The phase has changed. `all`: even those who wait for the end. */
+void engine_wake(struct jobs *jobs, struct job_entry *entry, bool all);
+
+/* run.c */
+
+const struct job_runner *engine_runner(
+    const struct jobs *jobs, const struct job_entry *entry);
+enum err engine_change_phase(
+    struct jobs *jobs, struct job_entry *entry, enum job_phase phase);
+/* May be the end of the run already. */
+void engine_start(struct jobs *jobs, struct job_entry *entry, bool is_resumed);
+void engine_enqueue(struct jobs *jobs, struct job_entry *entry);
+/* False: it was not queued. */
+bool engine_unqueue(struct jobs *jobs, struct job_entry *entry);
+/* As many of the queue as may run. */
+void engine_start_next(struct jobs *jobs);
+/* May be the end of the run, too. */
+void engine_tell_to_end(struct job_entry *entry);
 
 /* engine.c */
 

@@ -93,8 +93,9 @@ keep_number(struct jobs *jobs, uint64_t *out)
 
 /* A record that is being written is freed after that. */
 static void
-forget_record(struct job_entry *entry)
+forget_record(struct jobs *jobs, struct job_entry *entry)
 {
+	jobs->recent_bytes -= entry->record.n;
 	if (entry->record.p != entry->put_record)
 		free((void *)(uintptr_t)entry->record.p);
 	entry->record = (struct bytes){NULL, 0};
@@ -109,7 +110,6 @@ note_recent(struct jobs *jobs, struct job_entry *entry)
 	entry->next_recent = NULL;
 	*jobs->recent_last = entry;
 	jobs->recent_last = &entry->next_recent;
-	jobs->n_recent++;
 }
 
 static void
@@ -125,18 +125,17 @@ unlink_recent(struct jobs *jobs, struct job_entry *entry)
 	if (jobs->recent_last == &entry->next_recent)
 		jobs->recent_last = at;
 	entry->is_recent = false;
-	jobs->n_recent--;
 }
 
 /* The oldest records go, those that are being written excepted. */
 static void
 limit_recent(struct jobs *jobs)
 {
-	while (jobs->n_recent > JOB_RECENT_MAX && !jobs->recent->putting) {
+	while (jobs->recent_bytes > JOB_RECENT_BYTES && !jobs->recent->putting) {
 		struct job_entry *oldest = jobs->recent;
 
 		unlink_recent(jobs, oldest);
-		forget_record(oldest);
+		forget_record(jobs, oldest);
 	}
 }
 
@@ -215,8 +214,9 @@ keep_store(struct jobs *jobs, struct job_entry *entry, const struct job *job,
 	if (copy == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a job");
 	(void)memcpy(copy, jobs->record.p, jobs->record.n);
-	forget_record(entry);
+	forget_record(jobs, entry);
 	entry->record = (struct bytes){copy, jobs->record.n};
+	jobs->recent_bytes += entry->record.n;
 	entry->phase = job->phase;
 	entry->destruction_ms = job->destruction_ms;
 	note_recent(jobs, entry);
@@ -233,6 +233,7 @@ keep_remove(struct jobs *jobs, struct job_entry *entry)
 {
 	job_table_remove(&jobs->table, entry);
 	unlink_recent(jobs, entry);
+	forget_record(jobs, entry);
 	entry->removed = true;
 	if (entry->putting)
 		entry->dirty = true;

@@ -3,7 +3,7 @@
  * table - which jobs there are, by number and by owner, and the records of some of them.
  *
  * The engine's own. An entry is small; its record is in memory as long as the store does
- * not have it and for some time after (JOB_RECENT_MAX records), else it is read again.
+ * not have it and for some time after (JOB_RECENT_BYTES of them), else it is read again.
  * Thread: the engine's loop.
  */
 #ifndef QUARTET_JOB_TABLE_H
@@ -12,7 +12,11 @@
 #include "service/job/job.h"
 #include "storage/jobs.h"
 
-enum { JOB_BUCKETS = 16384, JOB_OWNER_BUCKETS = 1024, JOB_RECENT_MAX = 4096 };
+enum {
+	JOB_BUCKETS = 16384,
+	JOB_OWNER_BUCKETS = 1024,
+	JOB_RECENT_BYTES = 16 * 1024 * 1024,
+};
 
 struct job_ask;
 struct job_run;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "service/core/check.h"
-#include "service/core/encode.h"
+#include "storage/path.h"
 
 enum {
 	PAGE = 256, /* children read at once */
@@ -99,7 +99,7 @@ child_out(struct listing *l, const struct node *child, struct node_out *out)
 	struct bytes uri;
 	enum err e;
 
-	pct_encode(&l->uri, child->name, "");
+	path_encode_name(&l->uri, child->name);
 	uri = arena_copy(&l->page_arena, str_bytes(&l->uri));
 	l->uri.n = uri_n;
 	if (nodes == NULL || uri.p == NULL || str_failed(&l->uri))

@@ -100,10 +100,14 @@ store_object(struct report *r)
 	if (f.repairs_due > 0)
 		note(r, 1, "%llu copies of files are missing",
 		    (unsigned long long)f.repairs_due);
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "nodes", (json_int_t)f.nodes,
-	    "blobs", (json_int_t)f.blobs, "repairs_due", (json_int_t)f.repairs_due,
-	    "removals_due", (json_int_t)f.removals_due, "used_bytes",
-	    (json_int_t)f.used_bytes, "map_bytes", (json_int_t)f.map_bytes);
+	if (f.blobs_lost > 0)
+		note(r, 2, "files without a good copy: %llu",
+		    (unsigned long long)f.blobs_lost);
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "nodes", (json_int_t)f.nodes,
+	    "blobs", (json_int_t)f.blobs, "blobs_lost", (json_int_t)f.blobs_lost,
+	    "repairs_due", (json_int_t)f.repairs_due, "removals_due",
+	    (json_int_t)f.removals_due, "used_bytes", (json_int_t)f.used_bytes,
+	    "map_bytes", (json_int_t)f.map_bytes);
 }
 
 static json_t *
@@ -116,11 +120,8 @@ mirror_object(struct report *r)
 	if ((unsigned)__builtin_popcount(health_writable(m->health, m->write_quorum)) <
 	    m->write_quorum)
 		note(r, 2, "fewer than %u locations can be written to", m->write_quorum);
-	if (m->blobs_lost > 0)
-		note(r, 2, "files without a good copy were met: %llu",
-		    (unsigned long long)m->blobs_lost);
 	return json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}", "write_quorum",
-	    (int)m->write_quorum, "blobs_lost", (json_int_t)m->blobs_lost,
+	    (int)m->write_quorum, "reads_lost", (json_int_t)m->reads_lost,
 	    "quorum_failures", (json_int_t)m->quorum_failures, "bad_blocks",
 	    (json_int_t)m->bad_blocks, "bytes_stored", (json_int_t)m->bytes_stored,
 	    "bytes_read", (json_int_t)m->bytes_read, "buffer_used",

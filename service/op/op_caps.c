@@ -105,9 +105,9 @@ inspect(struct op_call *call, struct bytes *notes, size_t *n_notes)
 
 		health_facts(m->health, i, &h);
 		if (h.state != STATE_ONLINE)
+			/* Where it lies, and why, is the operator's to know. */
 			notes[(*n_notes)++] = arena_format(call->arena,
-			    "location %u (%s) is %s: %s", i + 1, m->location[i]->name,
-			    location_state_name(h.state), h.reason);
+			    "location %u is %s", i + 1, location_state_name(h.state));
 	}
 	if ((unsigned)__builtin_popcount(health_writable(m->health, m->write_quorum)) <
 	    m->write_quorum) {

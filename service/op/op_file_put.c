@@ -28,22 +28,35 @@ struct state {
 	unsigned tries;
 };
 
-/* "md5=BASE64" among the digests of the request (RFC 3230); other kinds are not known. */
+/* One "ALGORITHM=VALUE" of the list; algorithms nobody here knows are not looked at. */
+static enum err
+parse_one_digest(struct op_call *call, struct bytes item, struct mirror_put_spec *spec)
+{
+	size_t equals = bytes_find(item, '=');
+	struct bytes name = {item.p, equals}, value;
+	bool good = equals > 0 && equals + 1 < item.n;
+
+	value = good ? bytes_skip(item, equals + 1) : BYTES("");
+	if (bytes_caseeq(name, BYTES("md5")))
+		good = spec->md5_given = base64_decode(value, spec->md5, MD5_SIZE);
+	else if (bytes_caseeq(name, BYTES("sha-256")))
+		good = spec->sha256_given =
+		    base64_decode(value, spec->sha256, SHA256_SIZE);
+	return good ? ERR_OK
+		    : errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+			  "Digest: '%.*s' is not a checksum in base64", BYTES_ARG(item));
+}
+
+/* The checksums the client claims (RFC 3230). */
 static enum err
 parse_digest(struct op_call *call, struct mirror_put_spec *spec)
 {
 	struct bytes rest = op_header(call, "digest"), item;
+	enum err e = ERR_OK;
 
-	while (bytes_token(&rest, ",", &item)) {
-		item = bytes_trim(item);
-		if (item.n < 4 || !bytes_caseeq((struct bytes){item.p, 4}, BYTES("md5=")))
-			continue;
-		if (!base64_decode(bytes_skip(item, 4), spec->md5, MD5_SIZE))
-			return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-			    "Digest: '%.*s' is not an MD5 in base64", BYTES_ARG(item));
-		spec->md5_given = true;
-	}
-	return ERR_OK;
+	while (e == ERR_OK && bytes_token(&rest, ",", &item))
+		e = parse_one_digest(call, bytes_trim(item), spec);
+	return e;
 }
 
 static enum err

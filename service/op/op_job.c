@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The lists of asynchronous jobs: transfers. A POST to the list makes a
- * job in phase PENDING (303 to it); what can be wrong with it beyond its form is found
- * out when it runs, and is the job's error then. Everything below is job_serve's.
+ * The lists of asynchronous jobs: transfers, async-delete, async-setprops. A POST to the
+ * list makes a job in phase PENDING (303 to it); what can be wrong with it beyond its
+ * form is found out when it runs, and is the job's error then. Everything below is
+ * job_serve's.
  */
 #include "service/op/job_reply.h"
 #include "service/op/job_serve.h"
 #include "service/op/ops.h"
 #include "service/op/transfer.h"
+#include "service/xml/node_xml.h"
 
 struct state {
 	struct op_call *call;
@@ -35,6 +37,41 @@ fill_transfer(struct op_call *call, struct job *job)
 	    call->env->settings->transfer_xml_max, &doc, &call->why);
 
 	return e == ERR_OK ? transfer_input(call, &doc, &job->input) : e;
+}
+
+/* All parameters but those that are the job's own. */
+static enum err
+fill_delete(struct op_call *call, struct job *job)
+{
+	struct job_pair *pairs =
+	    arena_array(call->arena, struct job_pair, call->n_params + 1);
+
+	if (pairs == NULL)
+		return errinfo_set(&call->why, ERR_NO_MEMORY, "too many parameters");
+	for (size_t i = 0; i < call->n_params; i++) {
+		const struct op_param *p = &call->params[i];
+
+		if (!bytes_caseeq(p->name, BYTES("RUNID")) &&
+		    !bytes_caseeq(p->name, BYTES("PHASE")))
+			pairs[job->n_parameters++] = (struct job_pair){p->name, p->value};
+	}
+	job->parameters = pairs;
+	return ERR_OK;
+}
+
+static enum err
+fill_setprops(struct op_call *call, struct job *job)
+{
+	const struct settings *settings = call->env->settings;
+	const struct node_xml_limits limits = {
+	    .bytes = settings->node_xml_max,
+	    .properties = settings->properties_max,
+	    .value_bytes = settings->property_max,
+	};
+	struct node_doc doc;
+
+	job->input = call->body;
+	return node_xml_parse(call->arena, call->body, &limits, &doc, &call->why);
 }
 
 static void
@@ -80,3 +117,25 @@ run_transfers(struct op_call *call)
 }
 
 const struct op op_transfers = {.name = "transfers", .run = run_transfers};
+
+static void
+run_async_delete(struct op_call *call)
+{
+	if (is_creation(call))
+		create(call, JOB_LIST_DELETE, fill_delete);
+	else
+		job_serve(call, JOB_LIST_DELETE);
+}
+
+const struct op op_async_delete = {.name = "async-delete", .run = run_async_delete};
+
+static void
+run_async_setprops(struct op_call *call)
+{
+	if (is_creation(call))
+		create(call, JOB_LIST_SETPROPS, fill_setprops);
+	else
+		job_serve(call, JOB_LIST_SETPROPS);
+}
+
+const struct op op_async_setprops = {.name = "async-setprops", .run = run_async_setprops};

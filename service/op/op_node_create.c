@@ -187,6 +187,8 @@ run(struct op_call *call)
 	}
 	s->create.change = (struct change){.loop = call->env->loop, .done = created};
 	s->create.parent_id = op_leaf(&s->parent)->id;
+	if (call->caller->is_admin && op_is_allocation_parent(call, s->parent.path))
+		op_log_admin(call, "makes", s->target.path);
 	s->owner.creator =
 	    call->caller->is_admin ? props_creator(&doc) : (struct bytes){NULL, 0};
 	owner_find(call, &s->owner, owner_known);

@@ -128,10 +128,10 @@ check_form(struct op_call *call)
 {
 	struct bytes view = op_param(call, "view"), accept = op_param(call, "accept");
 
-	if (view.p != NULL)
+	if (view.n > 0)
 		return errinfo_set(
 		    &call->why, ERR_VIEW_NOT_SUPPORTED, "%.*s", BYTES_ARG(view));
-	if (accept.p != NULL && !bytes_is(accept, "text/xml"))
+	if (accept.n > 0 && !bytes_is(accept, "text/xml"))
 		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
 		    "Media type %.*s not supported", BYTES_ARG(accept));
 	return ERR_OK;

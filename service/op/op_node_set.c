@@ -7,6 +7,7 @@
 #include "service/op/node_reply.h"
 #include "service/op/ops.h"
 #include "service/op/owner.h"
+#include "service/op/props.h"
 
 struct state {
 	struct op_target target;
@@ -56,34 +57,6 @@ check_document(struct op_call *call, const struct node_doc *doc, const struct st
 	return e;
 }
 
-static bool
-same_groups(const struct node_groups *a, const struct node_groups *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!bytes_eq(a->uri[i], b->uri[i]))
-			return false;
-	return true;
-}
-
-static bool
-same_flag(enum node_flag a, enum node_flag b)
-{
-	return (a == NODE_TRUE) == (b == NODE_TRUE);
-}
-
-/* Does the patch really change permissions? Clients post back what they fetched. */
-static bool
-changes_permissions(const struct nodes_patch *p, const struct node *node)
-{
-	return (p->set_public && !same_flag(p->is_public, node->is_public)) ||
-	       (p->set_locked && !same_flag(p->is_locked, node->is_locked)) ||
-	       (p->set_inherits && !same_flag(p->inherits, node->inherits)) ||
-	       (p->set_read && !same_groups(&p->group_read, &node->group_read)) ||
-	       (p->set_write && !same_groups(&p->group_write, &node->group_write));
-}
-
 static enum err
 patch_of(struct op_call *call, const struct node_doc *doc, struct state *s)
 {
@@ -92,7 +65,7 @@ patch_of(struct op_call *call, const struct node_doc *doc, struct state *s)
 	bool grants;
 	enum err e = props_to_patch(call, doc, node->type, patch, &grants);
 
-	if (e == ERR_OK && grants && changes_permissions(patch, node))
+	if (e == ERR_OK && grants && props_change_permissions(patch, node))
 		e = op_authorize(call, ACL_GRANT, &s->target);
 	if (e != ERR_OK || node->type != NODE_LINK || !doc->has_target)
 		return e;
@@ -128,6 +101,7 @@ owner_known(struct owner_ask *ask, enum err err)
 		op_fail(s->call, err);
 		return;
 	}
+	op_log_admin(s->call, "sets the owner of", s->target.path);
 	s->update.patch.set_owner = true;
 	s->update.patch.owner = ask->id_out;
 	nodes_update(s->call->env->store, &s->update);
@@ -169,6 +143,8 @@ run(struct op_call *call)
 	s->update.change = (struct change){.loop = call->env->loop, .done = updated};
 	s->update.id = op_leaf(&s->target)->id;
 	s->update.properties_max = call->env->settings->properties_max;
+	if (s->update.patch.set_quota)
+		op_log_admin(call, "sets the quota of", s->target.path);
 	if (owner_changes(call, s, &doc))
 		owner_find(call, &s->owner, owner_known);
 	else

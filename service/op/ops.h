@@ -13,6 +13,8 @@ extern const struct op op_admin_health;
 extern const struct op op_admin_quota;
 extern const struct op op_admin_user_change;
 extern const struct op op_admin_user_get;
+extern const struct op op_async_delete;
+extern const struct op op_async_setprops;
 extern const struct op op_availability;
 extern const struct op op_capabilities;
 extern const struct op op_file_get;

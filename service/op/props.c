@@ -490,3 +490,30 @@ props_to_patch(struct op_call *call, const struct node_doc *doc, enum node_type 
 		sort_free(free_properties, out);
 	return e;
 }
+
+static bool
+same_groups(const struct node_groups *a, const struct node_groups *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!bytes_eq(a->uri[i], b->uri[i]))
+			return false;
+	return true;
+}
+
+static bool
+same_flag(enum node_flag a, enum node_flag b)
+{
+	return (a == NODE_TRUE) == (b == NODE_TRUE);
+}
+
+bool
+props_change_permissions(const struct nodes_patch *p, const struct node *node)
+{
+	return (p->set_public && !same_flag(p->is_public, node->is_public)) ||
+	       (p->set_locked && !same_flag(p->is_locked, node->is_locked)) ||
+	       (p->set_inherits && !same_flag(p->inherits, node->inherits)) ||
+	       (p->set_read && !same_groups(&p->group_read, &node->group_read)) ||
+	       (p->set_write && !same_groups(&p->group_write, &node->group_write));
+}

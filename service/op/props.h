@@ -37,6 +37,9 @@ enum err props_of_node(struct op_call *call, struct arena *a, const struct node 
 enum err props_to_patch(struct op_call *call, const struct node_doc *doc,
     enum node_type type, struct nodes_patch *out, bool *grants_out) ERR_CHECKED;
 
+/* Does the patch really change permissions? Clients post back what they fetched. */
+bool props_change_permissions(const struct nodes_patch *p, const struct node *node);
+
 /* The name of who owns the node, for `creator`, from a document; .p NULL: not said. */
 struct bytes props_creator(const struct node_doc *doc);
 

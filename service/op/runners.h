@@ -5,6 +5,8 @@
 
 #include "service/job/engine.h"
 
+extern const struct job_runner run_delete;
+extern const struct job_runner run_setprops;
 extern const struct job_runner run_transfer; /* move, and negotiation */
 
 #endif

@@ -4,6 +4,7 @@
 #include "service/core/check.h"
 #include "service/core/digest.h"
 #include "service/core/encode.h"
+#include "service/core/log.h"
 
 enum { URI_MAX = 64 * 1024, AUTO_BYTES = 8 };
 
@@ -130,13 +131,45 @@ refusal(struct op_call *call, enum err err, struct path path)
 	return errinfo_set(&call->why, err, "%.*s", BYTES_ARG(uri));
 }
 
+void
+op_log_admin(struct op_call *call, const char *does, struct path path)
+{
+	struct bytes uri = op_uri(call, path);
+
+	log_info("request %.*s: the administrator %.*s %s %.*s",
+	    BYTES_ARG(call->request_id), BYTES_ARG(call->caller->name), does,
+	    BYTES_ARG(uri));
+}
+
+/* Would it be refused to anybody else with these rights? */
+static bool
+takes_admin(enum acl_action action, const struct acl_facts *facts)
+{
+	struct acl_facts others = *facts;
+
+	others.is_admin = false;
+	return facts->is_admin && acl_decide(action, &others, NULL) != ERR_OK;
+}
+
 enum err
 op_authorize(struct op_call *call, enum acl_action action, const struct op_target *target)
 {
+	static const char *const does[] = {
+	    [ACL_STAT] = "looks at",
+	    [ACL_LIST] = "lists",
+	    [ACL_SET] = "changes properties of",
+	    [ACL_GRANT] = "changes permissions of",
+	    [ACL_DELETE] = "deletes",
+	    [ACL_ENTER] = NULL, /* and the rest is by the rules alone */
+	};
 	size_t at = 0;
 	enum err e = acl_decide(action, &target->facts, &at);
 
-	return e == ERR_OK ? ERR_OK : refusal(call, e, path_front(target->path, at));
+	if (e != ERR_OK)
+		return refusal(call, e, path_front(target->path, at));
+	if (does[action] != NULL && takes_admin(action, &target->facts))
+		op_log_admin(call, does[action], target->path);
+	return ERR_OK;
 }
 
 struct op_target

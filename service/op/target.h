@@ -46,9 +46,16 @@ enum err op_resolve_existing(struct op_call *call, struct path path, enum op_lea
 enum err op_judge(struct op_call *call, const struct nodes_trail *trail, struct path path,
     struct acl_facts *out) ERR_CHECKED;
 
-/* May the caller do that there? The text names the node that refused. */
+/*
+ * May the caller do that there? The text names the node that refused. What only an
+ * administrator may is logged.
+ */
 enum err op_authorize(struct op_call *call, enum acl_action action,
     const struct op_target *target) ERR_CHECKED;
+
+/* Write down what only an administrator may do: "sets the quota of" (architecture D46).
+ */
+void op_log_admin(struct op_call *call, const char *does, struct path path);
 
 /* May the caller make a node at this target, which is not there yet? */
 enum err op_authorize_new(

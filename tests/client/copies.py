@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ElementTree
 
 from quartet_test import VOS, XSI, wait_until
 
-NODE, NODES, PROPERTY, TARGET = (f"{{{VOS}}}{tag}" for tag in ("node", "nodes", "property", "target"))
+NODES, PROPERTY, TARGET = (f"{{{VOS}}}{tag}" for tag in ("nodes", "property", "target"))
 TYPE = f"{{{XSI}}}type"
 
 

@@ -23,7 +23,8 @@ def pixel(x, y):
 
 def image(width, height, first_x=1, first_y=1):
     """Big-endian 16-bit pixels, row by row."""
-    return b"".join(struct.pack(f">{width}h", *(pixel(x, y) for x in range(first_x, first_x + width)))
+    columns = range(first_x, first_x + width)
+    return b"".join(struct.pack(f">{width}h", *(pixel(x, y) for x in columns))
                     for y in range(first_y, first_y + height))
 
 

@@ -39,6 +39,16 @@ class Folders(ClientTest):
         self.assertEqual(self.names(), ["p", "p/q", "p/q/r"])
         self.assertTrue(all(each["type"] == "ContainerNode" for each in self.tree().values()))
 
+    def test_10_a_tree_is_removed(self):
+        for name in ("p", "p/q", "p/q/r"):
+            self.make(name)
+        self.put("p/f", b"first")
+        self.put("p/q/r/f", b"second")
+        self.put("keep", b"third")
+        self.alice("vrm", "-R", self.vos("p"))
+        self.alice.fails("vls", self.vos("p"), status=2, text="NodeNotFound")
+        self.assertEqual(self.names(), ["keep"])
+
     def test_10b_what_lies_in_a_folder_protects_it(self):
         self.make("p")
         self.put("p/f", b"bytes")
@@ -82,6 +92,12 @@ class Folders(ClientTest):
                                ("-r", sorted(by_date, reverse=True))):
             with self.subTest(flag):
                 self.assertEqual(self.alice("vls", flag, self.vos()).splitlines(), expected)
+
+    def test_22b_wildcards_name_some_of_the_entries(self):
+        for name in ("a.fits", "b.fits", "c.txt", ".hidden.fits"):
+            self.put(name, name.encode())
+        self.assertEqual(self.alice("vls", self.vos("*.fits")).split(), ["a.fits", "b.fits"])
+        self.assertEqual(self.alice("vls", self.vos("[ac]*")).split(), ["a.fits", "c.txt"])
 
 
 main()

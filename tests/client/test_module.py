@@ -34,8 +34,10 @@ class Module(ClientTest):
         self.put("f", data)
         script = ("data = client.open(sys.argv[1], view='data', byte_range=sys.argv[2]).read()\n"
                   "sys.stdout.buffer.write(data.hex().encode())")
-        for byte_range, expected in (("bytes=0-9", data[:10]), ("bytes=70000-79999", data[70000:80000]),
-                                     ("bytes=199990-", data[-10:]), ("bytes=-5", data[-5:])):
+        for byte_range, expected in (("bytes=0-9", data[:10]),
+                                     ("bytes=70000-79999", data[70000:80000]),
+                                     ("bytes=199990-", data[-10:]),
+                                     ("bytes=-5", data[-5:])):
             with self.subTest(byte_range):
                 requests = self.requests()
                 self.assertEqual(self.alice.python(script, self.vos("f"), byte_range),
@@ -43,6 +45,21 @@ class Module(ClientTest):
                 reads = requests.take("GET", "/files/preauth")
                 self.assertEqual([int(read["out"]) for read in reads], [len(expected)])
                 self.assertEqual(reads[0]["status"], "206")
+
+    def test_a_copy_goes_up_and_down(self):
+        data = os.urandom(50_000)
+        path = self.alice.write("f", data)
+        script = ("print(client.copy(sys.argv[1], sys.argv[2], send_md5=True))\n"
+                  "client.copy(sys.argv[2], sys.argv[3])\n"
+                  "print(client.copy(sys.argv[2], sys.argv[4], disposition=True))\n")
+        os.mkdir(self.alice.path("down"))
+        printed = self.alice.python(script, path, self.vos("f"), self.alice.path("copy"),
+                                    self.alice.path("down"))
+        self.holds("f", data)
+        self.assertEqual(printed.split()[0], self.node("f")["MD5"])
+        self.assertEqual(self.alice.read("copy"), data)
+        # A directory as the destination: the name comes from the server.
+        self.assertEqual(self.alice.read("down/f"), data)
 
     def test_a_copy_of_the_headers_alone(self):
         cards = ("SIMPLE  =                    T", "BITPIX  =                    8",
@@ -60,15 +77,15 @@ class Module(ClientTest):
         self.put("t/f", b"12345")
         printed = self.alice.python(
             "u = sys.argv[1]\n"
-            "print(client.isdir(u), client.isfile(u), client.isdir(u + '/f'), client.isfile(u + '/f'))\n"
+            "print(client.isdir(u), client.isfile(u))\n"
+            "print(client.isdir(u + '/f'), client.isfile(u + '/f'))\n"
             "print(client.access(u + '/f'), client.access(u + '/g'))\n"
             "print(client.listdir(u), client.glob(u + '/?'))\n"
             "print(client.size(u + '/f'), client.status(u + '/f'))\n", self.vos("t"))
         lines = printed.splitlines()
-        self.assertEqual(lines[0], "True False False True")
-        self.assertEqual(lines[1], "True False")
-        self.assertEqual(lines[2], f"['f'] ['{self.vos('t/f')}']")
-        self.assertEqual(lines[3].split()[0], "5.0")
+        self.assertEqual(lines[:3], ["True False", "False True", "True False"])
+        self.assertEqual(lines[3], f"['f'] ['{self.vos('t/f')}']")
+        self.assertEqual(lines[4].split()[0], "5.0")
 
 
 main()

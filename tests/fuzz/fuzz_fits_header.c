@@ -61,7 +61,7 @@ read_plan(const struct plan *plan, const uint8_t *data, size_t size)
 	CHECK(filled == plan->length && filled % FITS_BLOCK == 0);
 }
 
-/* What we write we can read. */
+/* What we write we can read, from one HDU to the next up to the end. */
 static void
 check_result(size_t size)
 {
@@ -70,6 +70,9 @@ check_result(size_t size)
 
 	CHECK(scan_init(&scan, size, (uint64_t)4 * HEADER_MAX, HDUS_MAX, NULL) == ERR_OK);
 	CHECK(next_hdu(&scan, out, &hdu));
+	while (next_hdu(&scan, out, &hdu))
+		CHECK(hdu.index > 0);
+	CHECK(hdu_end(&hdu) == size);
 	scan_release(&scan);
 }
 

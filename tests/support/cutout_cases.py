@@ -339,26 +339,30 @@ class CutoutCases:
             return WCS(hdus[index].header, hdus, fix=False).all_pix2world(points, 1)
 
     def test_distortion_images_go_along(self):
-        points = np.array([[1.0, 1.0], [3.5, 2.25], [11.0, 8.0]])
+        points = np.array([[1.0, 1.0], [3.5, 2.25], [5.0, 4.0]])
         path = os.path.join(INPUT, "lookup.fits")
         for subs, corners in (
-            (("[SCI,1][5:20,4:12]",), ((1, 0, 5, 4),)),
-            (("[SCI,2]",), ((2, 0, 1, 1),)),
-            (("[1][5:20,4:12]", "[2][9:30,2:10]"), ((1, 1, 5, 4), (2, 2, 9, 2))),
-            (("[1][5:20,4:12]", "[2]"), ((1, 1, 5, 4), (2, 2, 1, 1))),
+            (("[SCI,1][5:20,4:12]",), ((1, 0, (5, 4), (1, 1)),)),
+            (("[SCI,2]",), ((2, 0, (1, 1), (1, 1)),)),
+            (("[1][5:20,4:12]", "[2][9:30,2:10]"),
+             ((1, 1, (5, 4), (1, 1)), (2, 2, (9, 2), (1, 1)))),
+            (("[1][5:20,4:12]", "[2]"), ((1, 1, (5, 4), (1, 1)), (2, 2, (1, 1), (1, 1)))),
+            (("[1][1:20:2,*]",), ((1, 0, (1, 1), (2, 1)),)),
+            (("[1][3:20:3,18:2:2]",), ((1, 0, (3, 18), (3, -2)),)),
+            (("[2][20:2,-*:3]", "[1]"), ((1, 1, (1, 1), (1, 1)), (2, 2, (20, 20), (-1, -3)))),
         ):
             with self.subTest(subs):
                 blob = self.bytes_of("lookup.fits", *subs)
-                for before, after, x, y in corners:
+                for before, after, first, step in corners:
                     np.testing.assert_allclose(
                         self.positions(io.BytesIO(blob), after, points),
-                        self.positions(path, before, points + (x - 1, y - 1)),
+                        self.positions(path, before, first + (points - 1) * step),
                         rtol=0,
                         atol=1e-10,
                     )
         self.assertEqual(len(self.cut("lookup.fits", "[1][5:20,4:12]")), 5)
         self.assertEqual(len(self.cut("lookup.fits", "[1]", "[2]", "[WCSDVARR,2]")), 7)
-        self.assertEqual(len(self.cut("lookup.fits", "[1][1:20:2,*]")), 1)
+        self.assertEqual(len(self.cut("lookup.fits", "[1][1:20:2,*]")), 5)
 
     def test_coordinate_tables_go_along(self):
         points = np.array([[1.0, 1.0, 1.0], [5.0, 6.0, 2.0]])
@@ -513,6 +517,8 @@ class CutoutCases:
             ("m7-pcount-huge.fits", "[1]", "beyond the file's end"),
             ("m7-gcount-huge.fits", "[1]", "overflow"),
             ("m7-gcount-zero.fits", "[1]", "GCOUNT "),
+            ("m9-nul.fits", "[0]", "NAXIS1 "),
+            ("m9-8-bit.fits", "[0]", "NAXIS1 "),
         ):
             with self.subTest(name=name, sub=sub):
                 self.refused("InvalidData", word, name, sub)

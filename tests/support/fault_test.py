@@ -14,8 +14,12 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
+import tempfile
 import time
+import unittest
 import urllib.parse
 import xml.etree.ElementTree as ET
 
@@ -95,6 +99,18 @@ class FaultBed(Testbed):
         """(exit status, the document)."""
         status, text = self.tool("--json", "health")
         return status, json.loads(text)
+
+    def place(self, number, root):
+        """Put a location (1 to 4) on another file system; the server must be down."""
+        here = self.locations[number - 1]
+        shutil.move(here, os.path.join(root, "loc"))
+        os.symlink(os.path.join(root, "loc"), here)
+
+    def wait_state(self, number, state, limit_s=30):
+        """Until health says so of a location (1 to 4)."""
+        def the_location_is_in_that_state():
+            return self.health()[1]["locations"][number - 1]["state"] == state
+        wait_until(the_location_is_in_that_state, limit_s)
 
     def settle(self, limit_s=30):
         """Wait until the sweep is over and nothing waits for removal; the health then."""
@@ -264,3 +280,33 @@ def retry(limit_s, act):
             if time.monotonic() > end:
                 raise
             time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def own_file_system(size_mib=64):
+    """A directory on a file system of its own that can be frozen; skips without the right."""
+    with tempfile.TemporaryDirectory(prefix="quartet-loop-") as top:
+        image, root = os.path.join(top, "image"), os.path.join(top, "root")
+        os.mkdir(root)
+        with open(image, "wb") as f:
+            f.truncate(size_mib << 20)
+        for words in (["mkfs.ext4", "-q", "-F", image], ["mount", "-o", "loop", image, root]):
+            try:
+                done = subprocess.run(words, capture_output=True, timeout=60, check=False)
+            except FileNotFoundError as e:
+                raise unittest.SkipTest(f"no {words[0]} here") from e
+            if done.returncode != 0:
+                raise unittest.SkipTest(f"{words[0]}: {done.stderr.decode().strip()}")
+        try:
+            yield root
+        finally:
+            subprocess.run(["umount", root], timeout=60, check=False)
+
+
+@contextlib.contextmanager
+def frozen(root):
+    subprocess.run(["fsfreeze", "-f", root], timeout=30, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "-u", root], timeout=30, check=True)

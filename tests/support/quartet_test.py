@@ -58,10 +58,9 @@ class Answer:
 def read_environment(path):
     """The QUARTET_ variables a shell has after sourcing the file."""
     done = subprocess.run(["sh", "-c", 'set -a && . "$1" && exec env -0', "sh", path],
-                          capture_output=True, timeout=10, check=True)
+                          env={"PATH": os.defpath}, capture_output=True, timeout=10, check=True)
     pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0"))
-    return {name: value for name, _, value in pairs
-            if name.startswith("QUARTET_") and name != "QUARTET_BUILD"}
+    return {name: value for name, _, value in pairs if name.startswith("QUARTET_")}
 
 
 class Testbed:

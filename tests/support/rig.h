@@ -46,7 +46,7 @@ struct rig {
 	void (*interpose)(struct rig *rig); /* the mirror is there, but not started */
 };
 
-enum { RIG_PATIENCE_MS = 60000 };
+enum { RIG_PATIENCE_MS = 20000 };
 
 /* A wake may come before the wait: wait in a loop, on a condition of your own. */
 static inline void
@@ -151,7 +151,7 @@ rig_all_online(struct rig *rig)
 static inline bool
 rig_is_quiet(struct rig *rig)
 {
-	return mirror_quiet(rig->mirror) && pool_stats(rig->pool).transfers == 0;
+	return mirror_quiet(rig->mirror);
 }
 
 static inline const char *

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Listings: pages, orders, rights, details; large ones streamed in little memory."""
 
+import os
 import re
 import time
 import urllib.parse
@@ -9,9 +10,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 from quartet_test import CORE, VOS, Testbed, main, unittest
 
-MANY = 100_000
 CADC = "ivo://cadc.nrc.ca/vospace/core#"
 GROUP = "ivo://cadc.nrc.ca/gms?"
+
+
+def is_sanitized():
+    """Under a sanitizer memory is not what it is elsewhere, and everything takes longer."""
+    build = os.environ.get("QUARTET_BUILD")
+    if build is None:  # the release preset
+        return False
+    with open(os.path.join(build, "service", "quartetd"), "rb") as f:
+        program = f.read()
+    return b"__asan_init" in program or b"__tsan_init" in program
+
+
+SANITIZED = is_sanitized()
+MANY = 5_000 if SANITIZED else 100_000
 
 
 def names(answer):
@@ -288,7 +302,7 @@ class Large(Listing):
             found = dict(re.findall(r"^(\w+):\s+(\d+) kB", f.read(), re.M))
         return int(found["RssAnon"]) + int(found["RssShmem"])
 
-    def test_a_hundred_thousand_children_are_streamed(self):
+    def test_many_children_are_streamed(self):
         path = self.container("/alice/many")
         self.fill(path, [f"child-{i:06}" for i in range(MANY)])
         self.list("/alice", "?limit=1")
@@ -320,7 +334,8 @@ class Large(Listing):
         self.assertEqual((count, last), (MANY, b"child-%06d" % (MANY - 1)))
         self.assertTrue(tail.rstrip().endswith(b"</vos:nodes></vos:node>"))
         self.assertLess(first, 2)  # far less where nothing else runs
-        self.assertLess(peak - before, 16 * 1024)
+        if not SANITIZED:
+            self.assertLess(peak - before, 16 * 1024)
         # Another order: keys are gathered and sorted, without holding up others.
         answer = self.list(path, f"?sort={urllib.parse.quote(CORE)}date&order=desc&limit=3")
         self.assertEqual(len(names(answer)), 3)

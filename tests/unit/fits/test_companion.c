@@ -89,8 +89,8 @@ their_number_is_limited(void **state)
 static void
 only_the_right_hdu_is_taken(void **state)
 {
-	struct companion lookup = {2, COMPANION_LOOKUP, "WCSDVARR", "DP1"};
-	struct companion table = {1, COMPANION_TABLE, "T", ""};
+	struct companion lookup = {2, COMPANION_LOOKUP, 1, "WCSDVARR", "DP1"};
+	struct companion table = {1, COMPANION_TABLE, 0, "T", ""};
 	struct hdu hdu = {
 	    .index = 4, .kind = HDU_IMAGE, .version = 2, .name = "wcsdvarr"};
 
@@ -108,6 +108,7 @@ static void
 a_moved_lookup_keeps_all_but_place_and_version(void **state)
 {
 	static const struct axis_cut cut[] = {{5, 1, 10}, {3, 1, 10}};
+	const struct companion lookup = {.axis = 1};
 	struct bytes moved;
 	struct str out;
 
@@ -121,7 +122,8 @@ a_moved_lookup_keeps_all_but_place_and_version(void **state)
 	sample_card(&cards, "CHECKSUM= 'abc'");
 	sample_card(&cards, "END");
 	str_init(&out, SAMPLE_MAX);
-	companion_move(&out, str_bytes(&cards), cut, 2, 12);
+	companion_move(
+	    &out, str_bytes(&cards), &lookup, &(struct companion_place){cut, 2, 12});
 	moved = str_bytes(&out);
 	assert_int_equal(moved.n, FITS_BLOCK);
 	assert_memory_equal(moved.p, cards.p, (size_t)9 * CARD_SIZE);
@@ -134,6 +136,43 @@ a_moved_lookup_keeps_all_but_place_and_version(void **state)
 	assert_memory_equal(
 	    sample_find(moved, "EXTVER"), "EXTVER  =                   12 ", 31);
 	assert_null(sample_find(moved, "CHECKSUM"));
+	assert_null(sample_find(moved, "BSCALE"));
+	str_release(&out);
+	str_clear(&cards);
+}
+
+static void
+a_lookup_of_wider_or_flipped_pixels_is_scaled(void **state)
+{
+	static const struct axis_cut cut[] = {{9, -2, 4}, {3, 4, 2}};
+	const struct companion lookup = {.axis = 2};
+	struct bytes moved;
+	struct str out;
+
+	(void)state;
+	sample_image(&cards, false, -32, 2, (const int64_t[]){8, 6});
+	sample_card(&cards, "BZERO   =                  8.0 / offset");
+	sample_card(&cards, "CRVAL1  =                 11.0");
+	sample_card(&cards, "DATAMAX =                 11.0");
+	sample_card(&cards, "END");
+	str_init(&out, SAMPLE_MAX);
+	companion_move(
+	    &out, str_bytes(&cards), &lookup, &(struct companion_place){cut, 2, 1});
+	moved = str_bytes(&out);
+	assert_memory_equal(
+	    sample_find(moved, "BZERO"), "BZERO   =                  2.0 /", 32);
+	assert_memory_equal(
+	    sample_find(moved, "BSCALE"), "BSCALE  =                 0.25 ", 31);
+	assert_memory_equal(
+	    sample_find(moved, "CRVAL1"), "CRVAL1  =                 -1.5 ", 31);
+	assert_memory_equal(
+	    sample_find(moved, "CRVAL2"), "CRVAL2  =                 -0.5 ", 31);
+	assert_memory_equal(
+	    sample_find(moved, "CDELT1"), "CDELT1  =                 -0.5 ", 31);
+	assert_memory_equal(
+	    sample_find(moved, "CDELT2"), "CDELT2  =                 0.25 ", 31);
+	assert_null(sample_find(moved, "DATAMAX"));
+	assert_non_null(sample_find(moved, "EXTVER"));
 	str_release(&out);
 	str_clear(&cards);
 }
@@ -147,6 +186,7 @@ main(void)
 	    cmocka_unit_test(their_number_is_limited),
 	    cmocka_unit_test(only_the_right_hdu_is_taken),
 	    cmocka_unit_test(a_moved_lookup_keeps_all_but_place_and_version),
+	    cmocka_unit_test(a_lookup_of_wider_or_flipped_pixels_is_scaled),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -154,9 +154,11 @@ a_lost_copy_gets_a_row_and_the_others_move_up(void **state)
 	assert_done(c, try_lost(c, id, 3));
 	assert_int_equal(facts(c).repairs_due, 2);
 	assert_done(c, try_lost(c, id, 1));
+	assert_int_equal(facts(c).blobs_lost, 0);
 	assert_done(c, try_lost(c, id, 2));
 	assert_int_equal(read_blob(c, id).have, 0);
 	assert_int_equal(facts(c).repairs_due, 4);
+	assert_int_equal(facts(c).blobs_lost, 1);
 	assert_true(has_repair_row(c, id, 2, 0));
 	assert_err(try_lost(c, id + 1, 0), ERR_NOT_FOUND);
 	recount(c->rig.reader);

@@ -199,7 +199,7 @@ whichever_operation_fails_the_file_is_whole_or_gone(void **state)
 }
 
 static void
-a_short_write_is_a_failure(void **state)
+a_short_write_means_a_full_disk(void **state)
 {
 	struct place *p = *state;
 	struct file f;
@@ -208,8 +208,8 @@ a_short_write_is_a_failure(void **state)
 	fake_io_calm(0);
 	fake_io_rule(0, (struct fake_io_rule){
 			    .kinds = FAKE_IO_WRITE, .times = 1, .act = FAKE_IO_SHORT});
-	assert_err(put_whole(p, &f), ERR_IO);
-	assert_int_equal(p->why.sys, EIO);
+	assert_err(put_whole(p, &f), ERR_NO_SPACE);
+	assert_int_equal(p->why.sys, ENOSPC);
 	assert_int_equal(fake_io_count(0, FAKE_IO_FSYNC), 0);
 	assert_ok(put_abandon(p, &f), &p->why);
 	assert_int_equal(entries(p, "tmp"), 0);
@@ -347,7 +347,7 @@ main(void)
 	    ATTACHED(an_unfinished_file_is_never_taken_over),
 	    ATTACHED(a_file_given_up_at_any_stage_leaves_nothing),
 	    ATTACHED(whichever_operation_fails_the_file_is_whole_or_gone),
-	    ATTACHED(a_short_write_is_a_failure),
+	    ATTACHED(a_short_write_means_a_full_disk),
 	    ATTACHED(a_file_whose_fsync_failed_is_not_synced_again),
 	    ATTACHED(giving_up_a_renamed_file_is_durable),
 	    ATTACHED(a_file_that_cannot_be_given_up_says_so_and_is_freed),

@@ -150,7 +150,17 @@ parts_are_decoded_after_they_were_split(void **state)
 	assert_bytes(p.part[1], "\xc3\xa9");
 	assert_bytes(p.part[2], "c+d?");
 	assert_bytes(path_show(&arena, p), "/a b/\xc3\xa9/c+d?");
-	assert_encodes(p, "/a%20b/%C3%A9/c%2Bd%3F");
+	assert_encodes(p, "/a%20b/%C3%A9/c+d%3F");
+}
+
+static void
+what_may_stand_in_a_uri_and_names_no_cutout_is_not_escaped(void **state)
+{
+	(void)state;
+	assert_encodes(parsed("/-._~!$&*+,;=:@"), "/-._~!$&*+,;=:@");
+	assert_encodes(parsed("/%2b%26%3B"), "/+&;");
+	assert_encodes(parsed("/'()[]"), "/%27%28%29%5B%5D");
+	assert_encodes(parsed("/%23%3f%25%22<|>"), "/%23%3F%25%22%3C%7C%3E");
 }
 
 static void
@@ -220,6 +230,7 @@ main(void)
 	    in_an_arena(one_slash_at_each_end_is_ignored),
 	    in_an_arena(nothing_and_slashes_alone_are_the_root),
 	    in_an_arena(parts_are_decoded_after_they_were_split),
+	    in_an_arena(what_may_stand_in_a_uri_and_names_no_cutout_is_not_escaped),
 	    in_an_arena(what_would_climb_or_split_is_refused_however_it_is_written),
 	    in_an_arena(depth_is_limited),
 	    in_an_arena(no_memory_is_told_from_a_bad_path),

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what: scenarios 13 to 17 and 28 of the client contract.
+
+Below /public, which everybody may read and alice and bob (group staff) may write, so that
+what a test's own folder says decides. team-b is bob, team-c is carol.
+"""
+
+from client_env import ClientTest, main
+
+GMS = "ivo://cadc.nrc.ca/gms?"
+
+
+class Permissions(ClientTest):
+    home = "/public"
+
+    def set(self, kind, name, properties):
+        """Change a node as alice, without a client: the status."""
+        document = self.bed.document(kind, self.at(name), properties)
+        return self.bed.ask("POST", "/nodes" + self.at(name), "alice", document,
+                            {"Content-Type": "text/xml"}).status
+
+    def make_private(self, name):
+        """In a new node even "no groups" means those of the parent: two steps."""
+        self.make(name)
+        nothing = {"ispublic": "false", "groupread": None, "groupwrite": None}
+        self.assertEqual(self.set("ContainerNode", name, nothing), 200)
+
+    def listed(self, name):
+        """mode, owner, readers, writers of a node, as `vls -l` of its parent shows them."""
+        for line in self.alice("vls", "-l", self.vos()).splitlines():
+            if line.split()[-1] == name:
+                return line.split()[:4]
+        raise AssertionError(f"{name} is not listed")
+
+    def test_13_what_is_not_public_is_closed_to_anonymous_users(self):
+        self.make("t")
+        self.nobody("vls", self.vos("t"))
+        self.alice("vchmod", "o-r", self.vos("t"))
+        self.nobody.fails("vls", self.vos("t"), status=13)
+        self.alice("vchmod", "o+r", self.vos("t"))
+        self.nobody("vls", self.vos("t"))
+
+    def test_14_a_read_group_reads_and_does_not_write(self):
+        self.make_private("t")
+        self.bob.fails("vls", self.vos("t"))
+        self.alice("vchmod", "g+r", self.vos("t"), "team-b")
+        self.alice("vcp", self.alice.write("f", b"shared"), self.vos("t/f"))
+        self.assertEqual(self.bob("vls", self.vos("t")), "f\n")
+        self.bob("vcp", self.vos("t/f"), "down")
+        self.assertEqual(self.bob.read("down"), b"shared")
+        before = self.tree("t")
+        self.bob.fails("vcp", self.bob.write("g", b"new"), self.vos("t/g"))
+        self.bob.fails("vcp", self.bob.write("f", b"other"), self.vos("t/f"))
+        self.bob.fails("vrm", self.vos("t/f"))
+        self.assertEqual(self.tree("t"), before)
+        self.carol.fails("vls", self.vos("t"))
+        self.carol.fails("vcp", self.vos("t/f"), "down")
+
+    def test_15_a_write_group_writes_and_removes(self):
+        self.make_private("t")
+        self.alice("vchmod", "g+rw", self.vos("t"), "team-b", "team-b")
+        self.put("t/f", b"of alice")
+        self.bob("vcp", self.bob.write("g", b"of bob"), self.vos("t/g"))
+        self.holds("t/g", b"of bob")
+        self.bob("vcp", self.bob.write("f", b"changed by bob"), self.vos("t/f"))
+        self.holds("t/f", b"changed by bob")
+        self.assertEqual(self.node("t/f")["creator"], "alice")
+        for name in ("t/f", "t/g"):
+            self.bob("vrm", self.vos(name))
+        self.assertEqual(self.names("t"), [])
+
+    def test_16_groups_taken_away_are_gone(self):
+        self.make_private("t")
+        self.alice("vchmod", "g+rw", self.vos("t"), "team-b", "team-b")
+        self.assertEqual(self.listed("t"), ["drw-rw----", "alice", "team-b", "team-b"])
+        self.alice("vchmod", "g-rw", self.vos("t"))
+        self.assertEqual(self.listed("t"), ["drw-------", "alice", "NONE", "NONE"])
+        self.bob.fails("vls", self.vos("t"))
+        self.bob.fails("vcp", self.bob.write("g", b"new"), self.vos("t/g"))
+        self.assertEqual(self.names("t"), [])
+
+    def test_17_a_whole_tree_changes_its_permissions(self):
+        for folder in ("tree", "tree/sub", "tree/sub/deep"):
+            self.make_private(folder)
+        for name in ("tree/f", "tree/sub/g", "tree/sub/deep/h"):
+            self.put(name, name.encode())
+        self.alice("vchmod", "-R", "g+r", self.vos("tree"), "team-b team-c")
+        nodes = self.tree("tree").values()
+        self.assertEqual(len(nodes), 6)
+        for each in nodes:
+            self.assertEqual(each["groupread"], f"{GMS}team-b {GMS}team-c")
+            self.assertEqual(each["ispublic"], "false")
+        self.assertEqual(self.carol.cat(self.vos("tree/sub/deep/h")), "tree/sub/deep/h")
+        self.alice("vchmod", "-R", "o+r", self.vos("tree"))
+        for each in self.tree("tree").values():
+            self.assertEqual(each["ispublic"], "true")
+            self.assertEqual(each["groupread"], f"{GMS}team-b {GMS}team-c")
+        self.assertEqual(self.nobody.cat(self.vos("tree/sub/g")), "tree/sub/g")
+
+    def test_28_the_fourth_of_four_groups_reads(self):
+        self.make_private("t")
+        self.put("t/f", b"for four")
+        groups = [GMS + name for name in ("staff", "team-a", "team-b", "team-c")]
+
+        def set_groups(some):
+            return [self.set(kind, name, {"groupread": " ".join(some)})
+                    for kind, name in (("ContainerNode", "t"), ("DataNode", "t/f"))]
+
+        self.assertEqual(set_groups(groups[:3]), [200, 200])
+        self.carol.fails("vls", self.vos("t"))
+        self.carol.fails("vcp", self.vos("t/f"), "down")
+        self.assertEqual(set_groups(groups), [200, 200])
+        self.assertEqual(self.carol("vls", self.vos("t")), "f\n")
+        self.carol("vcp", self.vos("t/f"), "down")
+        self.assertEqual(self.carol.read("down"), b"for four")
+        self.assertEqual(self.bed.get(self.at("t/f"), "carol").status, 200)
+        self.assertEqual(set_groups(groups + [GMS + "more"]), [400, 400])
+        self.assertEqual(self.node("t")["groupread"], " ".join(groups))
+
+
+main()
