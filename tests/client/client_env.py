@@ -56,7 +56,8 @@ def _install():
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=INSTALL_LIMIT_S, check=False)
         if done.returncode != 0:
-            raise Unavailable(" ".join(words) + ": " + (done.stdout + done.stderr).strip()[-600:])
+            said = " ".join((done.stdout + done.stderr).split())
+            raise Unavailable(f"{' '.join(words)}: {said[-300:]}")
 
     try:
         if not os.path.exists(os.path.join(VENV, "bin", "pip")):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upload and download: scenarios 2 to 6 and 20 of the client contract, and vcat."""
+"""Upload and download: scenarios 2 to 6, 20 and the vcp half of 39 of the client contract;
+vcat."""
 
 import os
 
@@ -102,6 +103,21 @@ class Bytes(ClientTest):
         self.assertEqual(sorted(os.listdir(self.alice.path("down/dir"))), names)
         for name in names:
             self.assertEqual(self.alice.read("down/dir/" + name), name.encode())
+
+    def test_39_what_exceeds_the_quota_is_refused_with_that_word(self):
+        old = os.urandom(30_000)
+        self.put("f", old)
+        self.assertEqual(self.bed.tool("quota", self.at(), "1000000")[0], 0)
+        before = self.tree()
+        for size in (2_000_000, LARGE):  # with an MD5 known in advance, and without
+            new = self.alice.write("new", os.urandom(size))
+            for name in ("f", "g"):
+                said = self.alice.fails("vcp", new, self.vos(name), status=14)
+                self.assertIn("QuotaExceeded", said)
+                self.assertEqual(self.tree(), before)
+        self.holds("f", old)
+        self.alice("vcp", self.alice.write("new", old + old), self.vos("f"))
+        self.holds("f", old + old)
 
     def test_vcat_prints_a_file(self):
         self.put("f", "Sirius\nαΨ\n".encode())
