@@ -764,7 +764,7 @@ class Documents(NodesTest):
 
 
 class Names(NodesTest):
-    NAMES = ["a b", "a#b", "a?b", "a%b", "é", "日本語", "a&b", "[x]", "a+b", "a;b=c", "'\"", "\\",
+    NAMES = ["a b", "a#b", "a?b", "a%b", "é", "日本語", "a&b", "[x]", "a+b", "a;b=c", "'\"", "\\", "a\nb", "\x01\x7f",
              "<x>", "..." , ".x", "~", "-", "a:b", "@", "x" * 255, "é" * 127, "%41", "*", "a|b",
              "{}", "^`", "\u00a0", "🔭", "a\u0301", "á", "$", "!", "CON", " lead", "trail ", "a,b",
              ".autox", "preauth:x"]
