@@ -133,6 +133,11 @@ const struct errinfo *mirror_put_why(const struct mirror_put *put);
 
 /* The metadata names the blob: settle what is late. Frees the put when all has. */
 void mirror_put_commit(struct mirror_put *put);
+/*
+ * The metadata may name the blob (struct change's outcome_open): its files stay, and are
+ * swept by the next start if it turns out that nothing names them. Frees the put likewise.
+ */
+void mirror_put_leave(struct mirror_put *put);
 /* Give it up at any time; no `done` is called any more. Frees the put when all is clean.
  */
 void mirror_put_abandon(struct mirror_put *put);

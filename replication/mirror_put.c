@@ -838,6 +838,7 @@ mirror_put_advance(struct mirror_put *put)
 		finishing(put);
 		break;
 	case PUT_COMMITTED:
+	case PUT_LEFT:
 	case PUT_ABANDONED:
 		mirror_put_settle(put);
 		break;

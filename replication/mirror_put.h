@@ -18,6 +18,7 @@ enum put_phase {
 	PUT_FINISHING,
 	PUT_DONE, /* the caller was told, good or bad */
 	PUT_COMMITTED,
+	PUT_LEFT, /* nobody knows which of the two it is */
 	PUT_ABANDONED,
 };
 

@@ -8,6 +8,9 @@
  *   DURABLE, late     count it; blob gone: remove      remove the file
  *   has a file        abandon it                       abandon it
  *
+ * When the metadata's commit failed and may have taken effect, finished files stay as
+ * they are, counted or not, and the id stays open: the next start looks.
+ *
  * What cannot be removed now is left to the removal queue, and what is only begun to the
  * start-up sweep. When all copies rest, the id is closed and the put freed. If a finished
  * file stays that the store could not be told of, the id stays open, so that the sweep
@@ -143,6 +146,8 @@ settle_copy(struct mirror_put *put, struct copy *copy)
 		if (copy->settling)
 			return;
 		copy->settling = true;
+		if (put->phase == PUT_LEFT)
+			return;
 		if (!kept)
 			remove_file(new_act(put, copy));
 		else if (!(put->blob.have >> copy->location->index & 1))
@@ -169,15 +174,30 @@ mirror_put_settle(struct mirror_put *put)
 	mirror_put_free(put);
 }
 
-void
-mirror_put_commit(struct mirror_put *put)
+/* The caller has done with a put that was filled. */
+static void
+settle_as(struct mirror_put *put, enum put_phase phase)
 {
 	MAGIC_CHECK(put, PUT_MAGIC);
 	CHECK(put->phase == PUT_DONE);
-	put->phase = PUT_COMMITTED;
+	put->phase = phase;
 	loop_timer_set(put->timer, WATCH_MS);
 	mirror_put_dismiss(put);
 	mirror_put_settle(put);
+}
+
+void
+mirror_put_commit(struct mirror_put *put)
+{
+	settle_as(put, PUT_COMMITTED);
+}
+
+void
+mirror_put_leave(struct mirror_put *put)
+{
+	MAGIC_CHECK(put, PUT_MAGIC);
+	put->leaves_file = put->blob.id != 0;
+	settle_as(put, PUT_LEFT);
 }
 
 void

@@ -77,7 +77,11 @@ void db_read_end(struct db_reader *reader);
 /* `parent` NULL: a transaction of its own; else a child that can fail alone. */
 enum err db_write_begin(struct db *db, struct db_txn *parent, struct db_txn **out,
     struct errinfo *why) ERR_CHECKED;
-/* Durable when it returns ERR_OK (a child: merged into its parent). Ends the txn. */
+/*
+ * Durable when it returns ERR_OK (a child: merged into its parent). Ends the txn.
+ * ERR_NO_SPACE, ERR_NO_MEMORY: nothing was committed. Anything else: the disk may hold it
+ * all the same, which only opening the store again tells.
+ */
 enum err db_commit(struct db_txn *txn, struct errinfo *why) ERR_CHECKED;
 void db_abort(struct db_txn *txn);
 

@@ -20,6 +20,7 @@
 #ifndef QUARTET_STORAGE_STORE_H
 #define QUARTET_STORAGE_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "service/core/bytes.h"
@@ -37,6 +38,9 @@ struct change {
 	/* Valid in `done`. */
 	enum err err;
 	struct errinfo why;
+	/* The commit itself failed: the disk may hold the change, which the next start finds
+	 * out. What it names must be left alone. */
+	bool outcome_open;
 	/* Storage's own. */
 	enum err (*apply)(struct change *change, struct write *w);
 	struct queue_item item;

@@ -171,8 +171,10 @@ answer(struct change *change)
 		loop_post(change->loop, &change->job);
 }
 
+/* *open_out: see struct change's outcome_open. */
 static enum err
-run_batch(struct writer *writer, struct queue_item *first, struct errinfo *why)
+run_batch(
+    struct writer *writer, struct queue_item *first, bool *open_out, struct errinfo *why)
 {
 	struct write *w = &writer->w;
 	uint64_t oldest = writer->oldest_open;
@@ -208,6 +210,7 @@ run_batch(struct writer *writer, struct queue_item *first, struct errinfo *why)
 		w->oldest_open = oldest;
 	else
 		w->counters_changed = true;
+	*open_out = e != ERR_OK && e != ERR_NO_SPACE && e != ERR_NO_MEMORY;
 	return e;
 }
 
@@ -228,13 +231,15 @@ static void
 commit_and_answer(struct writer *writer, struct queue_item *first)
 {
 	struct errinfo why = {.code = ERR_OK};
-	enum err e = run_batch(writer, first, &why);
+	bool outcome_open = false;
+	enum err e = run_batch(writer, first, &outcome_open, &why);
 	struct queue_item *next;
 
 	for (struct queue_item *i = first; i != NULL; i = next) {
 		struct change *change = container_of(i, struct change, item);
 
 		next = i->next; /* the change is the caller's again once answered */
+		change->outcome_open = outcome_open && change->err == ERR_OK;
 		if (e != ERR_OK) {
 			change->err = e;
 			change->why = why;

@@ -212,6 +212,10 @@ committed(struct change *change)
 		return;
 	}
 	s->call->why = change->why;
+	if (change->outcome_open) {
+		mirror_put_leave(s->put);
+		s->put = NULL;
+	}
 	if (e == ERR_CHANGED && ++s->tries < COMMIT_TRIES) {
 		e = find_target(s);
 		if (e == ERR_OK) {

@@ -181,6 +181,28 @@ a_client_that_goes_away_leaves_no_trace(void **state)
 }
 
 /* Given up from outside, at any moment: after `turns` turns of the loop. */
+/* When the commit of the metadata failed and may have taken effect. */
+static void
+what_the_metadata_may_name_stays(void **state)
+{
+	struct rig *rig = *state;
+	const uint64_t lengths[] = {70, 3 << 20};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct upload u = {.rig = rig, .seed = i, .length = lengths[i]};
+
+		assert_ok(upload_run(&u), &u.why);
+		assert_int_equal(u.blob.have, 15);
+		mirror_put_leave(u.put);
+		u.put = NULL;
+		rig_wait_until(rig, puts_are_over);
+		for (unsigned k = 0; k < 4; k++) {
+			assert_int_equal(rig_files(rig, k, "blob"), i + 1);
+			assert_int_equal(rig_files(rig, k, "tmp"), 0);
+		}
+	}
+}
+
 static void
 an_upload_can_be_given_up_at_any_moment(void **state)
 {
@@ -269,6 +291,7 @@ main(void)
 	    RIG(the_right_md5_is_accepted),
 	    RIG(more_than_the_limit_is_refused),
 	    RIG(a_client_that_goes_away_leaves_no_trace),
+	    RIG(what_the_metadata_may_name_stays),
 	    RIG(an_upload_can_be_given_up_at_any_moment),
 	    RIG(an_empty_file_has_no_blob),
 	    cmocka_unit_test_setup_teardown(

@@ -1,32 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "storage/db.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "scratch.h"
-
-/* The disk as a test wants it: how many more syncs succeed. */
-static atomic_int syncs_left = INT32_MAX;
-
-int
-fdatasync(int fd)
-{
-	static int (*next)(int);
-
-	if (atomic_fetch_sub(&syncs_left, 1) <= 0) {
-		errno = EIO;
-		return -1;
-	}
-	if (next == NULL)
-		next = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-	return next(fd);
-}
+#include "tests/support/fake_sync.h"
 
 static void
 put(struct scratch *s, struct db_txn *txn, const char *key, const char *value)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store as a whole: batches, their answers, ids that are never given out twice. */
+#include "tests/support/fake_sync.h"
 #include "tests/unit/storage/catalogue.h"
 
 /* What happened on the writer's thread: 'a' a change was applied, 'd' it was answered. */
@@ -150,6 +151,34 @@ one_refusal_does_not_spoil_a_batch(void **state)
 	assert_true(is_stored(c, "one"));
 	assert_false(is_stored(c, "two"));
 	assert_true(is_stored(c, "three"));
+}
+
+/* A failed sync may still have left everything on the disk. */
+static void
+a_failed_commit_leaves_open_what_became_of_its_changes(void **state)
+{
+	struct catalogue *c = *state;
+	struct entry good = {.name = "good"}, bad = {.verdict = ERR_NODE_LOCKED};
+	struct diary d;
+
+	diary_open(&d);
+	assert_false(is_stored(c, "good"));
+	syncs_left = 0;
+	submit_entry(c, &d, &good);
+	submit_entry(c, &d, &bad);
+	while (d.n < 4)
+		(void)usleep(1000);
+	syncs_left = INT32_MAX;
+	assert_err(good.change.err, ERR_IO);
+	assert_true(good.change.outcome_open);
+	assert_int_not_equal(bad.change.err, ERR_OK);
+	assert_false(bad.change.outcome_open);
+	good.change.outcome_open = false;
+	submit_entry(c, &d, &good);
+	go_on(c, &d);
+	assert_ok(good.change.err, &good.change.why);
+	assert_false(good.change.outcome_open);
+	assert_true(is_stored(c, "good"));
 }
 
 static void
@@ -330,6 +359,7 @@ main(void)
 	    CATALOGUE_TEST(what_waits_is_one_batch_and_answered_after_its_commit),
 	    CATALOGUE_TEST(a_batch_is_no_longer_than_is_set),
 	    CATALOGUE_TEST(one_refusal_does_not_spoil_a_batch),
+	    CATALOGUE_TEST(a_failed_commit_leaves_open_what_became_of_its_changes),
 	    CATALOGUE_TEST(a_batch_of_refusals_alone_is_answered),
 	    CATALOGUE_TEST(closing_waits_for_everything_submitted),
 	    CATALOGUE_TEST(ids_are_never_given_out_twice),
