@@ -3,10 +3,11 @@
  * passwords - is this the password of that account?
  *
  * The stored hash is slow on purpose, so it is computed by a worker, one at a time for
- * each loop; who asks the same meanwhile waits for that one answer. A yes is remembered
- * for a while in a table of fixed size: under a keyed hash of name, password and stored
- * hash, so that nobody can read it, and a new password ends it at once. A no is never
- * remembered; it is told after a delay, the same for everybody, and locks nobody out.
+ * each loop, and one in all with a pool of one thread; who asks the same meanwhile waits
+ * for that one answer. A yes is remembered for a while in a table of fixed size: under a
+ * keyed hash of name, password and stored hash, so that nobody can read it, and a new
+ * password ends it at once. A no is never remembered; it is told after a delay, the same
+ * for everybody, and locks nobody out.
  *
  * Order: passwords_new -> passwords_ask* -> passwords_free, when nobody waits any more.
  * Thread: one loop's. Memory: an ask and its text are borrowed until `done`.

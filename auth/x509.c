@@ -34,6 +34,7 @@ enum { STRENGTH_LEVEL = 2 };
 struct x509_trust {
 	uint32_t magic;
 	X509_STORE *store;
+	uint64_t id;
 };
 
 static enum err
@@ -127,6 +128,15 @@ load_store(const char *path, FILE *f, X509_STORE **out, struct errinfo *why)
 	return e;
 }
 
+/* Loaded so far. */
+static _Atomic uint64_t trusts;
+
+uint64_t
+x509_trust_id(const struct x509_trust *trust)
+{
+	return trust == NULL ? 0 : trust->id;
+}
+
 enum err
 x509_trust_load(const char *pem_path, struct x509_trust **out, struct errinfo *why)
 {
@@ -142,6 +152,7 @@ x509_trust_load(const char *pem_path, struct x509_trust **out, struct errinfo *w
 		return no_memory(why);
 	}
 	trust->magic = TRUST_MAGIC;
+	trust->id = ++trusts;
 	(void)ERR_set_mark();
 	e = load_store(pem_path, f, &trust->store, why);
 	(void)ERR_pop_to_mark();

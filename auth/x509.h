@@ -52,6 +52,8 @@ struct x509_identity {
 enum err x509_trust_load(
     const char *pem_path, struct x509_trust **out, struct errinfo *why) ERR_CHECKED;
 void x509_trust_free(struct x509_trust *trust); /* NULL is fine */
+/* A number no other one has had, as an address might have; 0 for NULL. */
+uint64_t x509_trust_id(const struct x509_trust *trust);
 
 /* `der`: n certificates as the client sent them, its own first. */
 enum err x509_identify(const struct x509_trust *trust, struct arena *a,

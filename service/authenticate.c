@@ -12,7 +12,7 @@ enum { CHAIN_ARENA = 1024 * 1024 };
 /* What the connection's certificate is worth, found out once. */
 struct vouched {
 	struct arena arena;
-	const struct x509_trust *trust; /* a reload changes it */
+	uint64_t trust_id; /* by whom it was judged: a reload changes them */
 	bool given;
 	enum err err;
 	struct errinfo why;
@@ -31,12 +31,13 @@ free_vouched(void *data)
 }
 
 static void
-look_at_chain(struct conn *conn, struct vouched *v)
+look_at_chain(struct conn *conn, const struct x509_trust *trust, struct vouched *v)
 {
 	struct bytes *der;
 	size_t n;
 
 	arena_clear(&v->arena);
+	v->trust_id = x509_trust_id(trust);
 	v->given = false;
 	v->why = (struct errinfo){.code = ERR_OK};
 	v->err = conn_peer_chain(conn, &v->arena, &der, &n, &v->why);
@@ -44,10 +45,10 @@ look_at_chain(struct conn *conn, struct vouched *v)
 		return;
 	v->given = true;
 	v->err =
-	    v->trust == NULL
+	    trust == NULL
 		? errinfo_set(&v->why, ERR_NOT_AUTHENTICATED,
 		      "the server believes no client certificates (client_ca is not set)")
-		: x509_identify(v->trust, &v->arena, der, n, &v->identity, &v->why);
+		: x509_identify(trust, &v->arena, der, n, &v->identity, &v->why);
 }
 
 static struct vouched *
@@ -60,12 +61,10 @@ vouched_for(struct conn *conn, const struct x509_trust *trust)
 		if (v == NULL)
 			return NULL;
 		arena_init(&v->arena, CHAIN_ARENA);
-		v->trust = trust;
-		look_at_chain(conn, v);
+		look_at_chain(conn, trust, v);
 		conn_set_data(conn, v, free_vouched);
-	} else if (v->trust != trust) {
-		v->trust = trust;
-		look_at_chain(conn, v);
+	} else if (v->trust_id != x509_trust_id(trust)) {
+		look_at_chain(conn, trust, v);
 	}
 	return v;
 }

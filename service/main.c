@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include "service/core/log.h"
 #include "service/server.h"
 
-enum { TEND_S = 60, EXIT_CONFIG = 78 /* EX_CONFIG of sysexits.h */ };
+enum { TEND_S = 60, MMAP_FROM = 4 << 20, EXIT_CONFIG = 78 /* EX_CONFIG of sysexits.h */ };
 
 static const char usage[] = "usage: quartetd -c FILE [-n | --settings]\n"
 			    "  -c, --config FILE  the settings (see quartet.conf(5))\n"
@@ -108,6 +109,14 @@ raise_limits(void)
 	}
 }
 
+/* Large blocks go back to the system when they are freed: by itself malloc keeps what has
+ * the size of a password's hash. */
+static void
+give_memory_back(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
+}
+
 static void
 block_signals(sigset_t *set)
 {
@@ -160,6 +169,7 @@ serve(const struct settings *settings)
 
 	block_signals(&set);
 	raise_limits();
+	give_memory_back();
 	/* The keeper is forked before the first thread, the log's included. */
 	e = server_open(settings, &server, &why);
 	if (e == ERR_OK)

@@ -51,6 +51,9 @@ struct server {
 	pid_t keeper;
 	struct pool *pool;
 	struct worker_pool *workers;
+	/* One thread: a hash of a password takes 32 MiB, and uploads shall not wait for
+	 * those who guess. */
+	struct worker_pool *password_worker;
 	struct store *store;
 	struct arena space_arena;
 	struct space space;
@@ -442,7 +445,7 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 	e = store_reader_new(s->store, &sl->requests.env.reader, why);
 	if (e != ERR_OK)
 		return e;
-	e = passwords_new(sl->loop, s->workers, s->settings->password_memory,
+	e = passwords_new(sl->loop, s->password_worker, s->settings->password_memory,
 	    WRONG_PASSWORD_MS, &sl->requests.passwords, why);
 	if (e != ERR_OK)
 		return e;
@@ -466,6 +469,8 @@ server_start(struct server *s, struct errinfo *why)
 
 	if (e == ERR_OK)
 		e = worker_pool_new((unsigned)settings->workers, &s->workers, why);
+	if (e == ERR_OK)
+		e = worker_pool_new(1, &s->password_worker, why);
 	if (e == ERR_OK)
 		e = open_store(s, why);
 	if (e == ERR_OK)
@@ -690,6 +695,7 @@ server_stop(struct server *s)
 	store_reader_free(s->background_env.reader);
 	store_close(s->store);
 	worker_pool_free(s->workers);
+	worker_pool_free(s->password_worker);
 	loop_free(s->background);
 	pool_free(s->pool);
 	arena_release(&s->space_arena);

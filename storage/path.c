@@ -22,9 +22,9 @@ path_check_name(struct bytes name, struct errinfo *why)
 		if (c == '/')
 			return errinfo_set(
 			    why, ERR_INVALID_URI, "a path component contains '/'");
-		if (c < 0x20 || c == 0x7f)
-			return errinfo_set(why, ERR_INVALID_URI,
-			    "a path component contains the control character %02x", c);
+		if (c == '\0')
+			return errinfo_set(
+			    why, ERR_INVALID_URI, "a path component contains NUL");
 	}
 	if (!utf8_valid(name))
 		return errinfo_set(why, ERR_INVALID_URI, "a path component is not UTF-8");

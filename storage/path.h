@@ -3,8 +3,8 @@
  * path - a decoded path below the root of the space, and the rules for names.
  *
  * A name is 1 to 255 bytes of valid UTF-8 without '/' and NUL, and is neither "." nor
- * ".."; control characters are refused too, everything else round-trips (architecture
- * D25). Thread: whoever owns the arena the parts point into.
+ * ".."; everything else round-trips (architecture D25), control characters too: whoever
+ * writes a name into a text escapes them. Thread: whoever owns the arena the parts point into.
  */
 #ifndef QUARTET_STORAGE_PATH_H
 #define QUARTET_STORAGE_PATH_H

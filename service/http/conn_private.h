@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conn_private - the inside of a connection, shared by conn.c (life, heads, answers) and
- * conn_body.c (what comes behind a head).
+ * conn_private - the inside of a connection, shared by conn.c (life, heads), conn_body.c
+ * (what comes behind a head) and conn_answer.c (what goes out).
  */
 #ifndef QUARTET_HTTP_CONN_PRIVATE_H
 #define QUARTET_HTTP_CONN_PRIVATE_H
@@ -116,11 +116,22 @@ void conn_run(struct conn *c);
  */
 void conn_break(struct conn *c);
 
-/* Send what is in `out` ahead of the answer, as far as the socket takes it. */
-void conn_flush(struct conn *c);
-
 /* Bytes moved: count them, and the time they took. */
 void conn_moved(struct conn *c, uint64_t n);
+
+/* Another wait begins: what was counted does not count for it. */
+void conn_pace_reset(struct conn *c);
+
+/* conn_answer.c */
+
+enum conn_sending { SENDING_WAITS, SENDING_DONE, SENDING_BROKE };
+
+/* Send what is in `out` ahead of the answer, as far as the socket takes it. */
+void conn_flush(struct conn *c);
+/* Send more of the answer, until it is out or something must be waited for. */
+enum conn_sending conn_answer_send(struct conn *c);
+/* It is out, or never will be: give everything back and tell the handler. */
+void conn_answer_end(struct conn *c, bool broken);
 
 /* conn_body.c */
 

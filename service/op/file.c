@@ -144,12 +144,12 @@ file_reply_name(struct op_call *call, struct bytes name)
 	for (size_t i = 0; i < name.n; i++) {
 		unsigned char c = (unsigned char)name.p[i];
 
-		if (c == '"' || c == '\\' || c >= 0x7f)
+		if (c == '"' || c == '\\' || c < 0x20 || c >= 0x7f)
 			plain = false;
 		if (c == '"' || c == '\\')
 			str_addf(&s, "\\%c", c);
 		else
-			str_addc(&s, c >= 0x7f ? '_' : (char)c);
+			str_addc(&s, c < 0x20 || c >= 0x7f ? '_' : (char)c);
 	}
 	str_addc(&s, '"');
 	if (!plain) {

@@ -7,7 +7,7 @@
 enum {
 	STEP_NODES = 512, /* in one go, before others have their turn */
 	PAGE_ARENA = 64 * 1024 * 1024,
-	SAVE_MS = 2000, /* between two records of how far it is */
+	SAVE_MS = 500, /* between two records of how far it is */
 };
 
 struct tree_frame {
@@ -337,12 +337,11 @@ advance(struct tree *t)
 	}
 }
 
-/* A tree that is gone after a restart was gone before: its record was late. */
+/* A tree that is gone after a restart was removed before it: the record was late. */
 static bool
 was_finished(const struct tree *t, enum err e)
 {
-	return e == ERR_NODE_NOT_FOUND && t->run->is_resumed && t->work->removes &&
-	       t->done > 0;
+	return e == ERR_NODE_NOT_FOUND && t->run->is_resumed && t->work->removes;
 }
 
 void

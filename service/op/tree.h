@@ -7,7 +7,8 @@
  * Each node is judged by what it and its owner are when its turn comes. What may not be
  * changed counts as one failure. A few changes are under way at a time and a little is
  * done in one go, so that requests hardly notice; memory grows with the depth only.
- * After a restart the walk begins again; what is done already costs little.
+ * After a restart the walk begins again; what is done already costs little. What was
+ * removed in the last half second before a kill is missing from the count then.
  *
  *   everything changed     COMPLETED  successcount
  *   some failed            ABORTED    successcount, errorcount

@@ -124,6 +124,7 @@ class Hang(unittest.TestCase):
         self.assert_nothing_left(there)
 
 
+@unittest.skipIf(sanitizer_of_build(), "one engine is enough here; mixed runs both")
 class HangThreads(Hang):
     engine = "threads"
 

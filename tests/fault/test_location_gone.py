@@ -11,7 +11,7 @@ import os
 import shutil
 import ssl
 
-from fault_test import Client, FaultBed, QUORUM
+from fault_test import Client, FaultBed, QUORUM, sanitizer_of_build
 from quartet_test import main, unittest
 
 SETTINGS = ["gc_delay=100ms", "probe_period=200ms"]
@@ -233,6 +233,7 @@ class Gone(unittest.TestCase):
         self.bed.settle()
 
 
+@unittest.skipIf(sanitizer_of_build(), "one engine is enough here; mixed runs both")
 class GoneThreads(Gone):
     engine = "threads"
 

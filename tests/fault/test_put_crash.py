@@ -9,7 +9,8 @@ what is there, and nothing else is left in the locations.
 import contextlib
 import os
 
-from fault_test import (Client, FaultBed, QUORUM, frozen, has_kill_points, md5, own_file_system)
+from fault_test import (Client, FaultBed, QUORUM, frozen, has_kill_points, md5,
+                        own_file_system, sanitizer_of_build)
 from quartet_test import main, unittest
 
 OLD, NEW = "old", "new"
@@ -91,6 +92,7 @@ class Crash(unittest.TestCase):
     def test_at_each_step_of_a_put_uring(self):
         self.puts("uring", SMALL, LARGE)
 
+    @unittest.skipIf(sanitizer_of_build(), "one engine is enough here; mixed runs both")
     def test_at_each_step_of_a_put_threads(self):
         self.puts("threads", LARGE, SMALL)
 

@@ -94,6 +94,12 @@ class Capabilities(unittest.TestCase):
         self.assertLessEqual(set(USES), seen)
         self.assertRegex(text, r"xmlns:vs=\"http://www.ivoa.net/xml/VODataService/v1.1\"")
 
+    def test_what_is_offered_is_there(self):
+        for capability in ET.fromstring(self.document()):
+            url = capability.find("interface/accessURL").text
+            answer = self.bed.ask("GET", url, "alice")
+            self.assertNotEqual(answer.status, 404, url)
+
     def test_the_name_a_client_uses_is_kept_if_it_is_ours(self):
         port = self.bed.env["QUARTET_HOST"].partition(":")[2]
         for host, wanted in ((f"127.0.0.1:{port}", f"127.0.0.1:{port}"),

@@ -764,7 +764,7 @@ class Documents(NodesTest):
 
 
 class Names(NodesTest):
-    NAMES = ["a b", "a#b", "a?b", "a%b", "é", "日本語", "a&b", "[x]", "a+b", "a;b=c", "'\"", "\\",
+    NAMES = ["a b", "a#b", "a?b", "a%b", "é", "日本語", "a&b", "[x]", "a+b", "a;b=c", "'\"", "\\", "a\nb", "\x01\x7f",
              "<x>", "..." , ".x", "~", "-", "a:b", "@", "x" * 255, "é" * 127, "%41", "*", "a|b",
              "{}", "^`", "\u00a0", "🔭", "a\u0301", "á", "$", "!", "CON", " lead", "trail ", "a,b",
              ".autox", "preauth:x"]
@@ -778,7 +778,7 @@ class Names(NodesTest):
             uri = ET.fromstring(made.body).get("uri")
             self.assertEqual(urllib.parse.unquote(uri), urllib.parse.unquote(self.bed.uri(parent))
                              + "/" + name)
-            self.assertRegex(uri, r"^vos://[A-Za-z0-9.~-]+/[A-Za-z0-9._~%/-]+$")
+            self.assertRegex(uri, r"^vos://[A-Za-z0-9.~-]+/[A-Za-z0-9._~%/!$&*+,;=:@-]+$")
             self.assertEqual(self.node(path).status, 200)
             self.assertEqual(self.bed.put(path, name.encode()).status, 201)
             self.assertEqual(self.bed.get(path).body, name.encode())

@@ -415,6 +415,24 @@ an_intermediate_authority_can_be_trusted_alone(void **state)
 }
 
 static void
+no_trust_is_taken_for_another(void **state)
+{
+	const char *pem = pem_file("again.pem", (const struct cert *[]){&ca}, 1);
+	uint64_t last = x509_trust_id(trust);
+
+	(void)state;
+	assert_int_equal(x509_trust_id(NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		struct x509_trust *next;
+
+		assert_ok(x509_trust_load(pem, &next, &why), &why);
+		assert_true(x509_trust_id(next) > last);
+		last = x509_trust_id(next);
+		x509_trust_free(next); /* its memory may be the next one's */
+	}
+}
+
+static void
 weak_keys_and_digests_are_refused(void **state)
 {
 	struct cert key = made((struct recipe){
@@ -917,6 +935,7 @@ main(void)
 	    TEST(an_authority_is_no_user),
 	    TEST(the_order_behind_the_first_certificate_does_not_matter),
 	    TEST(an_intermediate_authority_can_be_trusted_alone),
+	    TEST(no_trust_is_taken_for_another),
 	    TEST(weak_keys_and_digests_are_refused),
 	    TEST(an_expired_certificate_is_identified_with_its_window),
 	    TEST(a_certificate_of_the_future_is_identified_with_its_window),

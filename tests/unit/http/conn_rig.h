@@ -73,7 +73,7 @@ struct feed {
 	bool closed, posted;
 };
 
-static void
+static inline void
 feed_ready(struct loop_job *job)
 {
 	struct feed *f = container_of(job, struct feed, job);
@@ -85,7 +85,7 @@ feed_ready(struct loop_job *job)
 		f->source.ready(f->source.arg);
 }
 
-static void
+static inline void
 feed_post(struct feed *f)
 {
 	f->job.run = feed_ready;
@@ -93,7 +93,7 @@ feed_post(struct feed *f)
 	loop_post(rig.loop, &f->job);
 }
 
-static enum next
+static inline enum next
 feed_slice(struct slice *out, size_t n)
 {
 	struct piece *piece = pool_take(rig.pool, PIECE_SMALL);
@@ -106,7 +106,7 @@ feed_slice(struct slice *out, size_t n)
 	return NEXT_SLICE;
 }
 
-static enum next
+static inline enum next
 feed_next(struct source *s, struct slice *out)
 {
 	struct feed *f = container_of(s, struct feed, source);
@@ -134,7 +134,7 @@ feed_next(struct source *s, struct slice *out)
 	}
 }
 
-static void
+static inline void
 feed_close(struct source *s)
 {
 	struct feed *f = container_of(s, struct feed, source);
@@ -148,7 +148,7 @@ feed_close(struct source *s)
 
 static const struct source_ops feed_ops = {.next = feed_next, .close = feed_close};
 
-static void
+static inline void
 answer_feed(struct conn *c, struct bytes script, bool sized, uint64_t more)
 {
 	struct feed *f = calloc(1, sizeof *f);
@@ -173,20 +173,20 @@ answer_feed(struct conn *c, struct bytes script, bool sized, uint64_t more)
 
 static char large_text[4 << 20];
 
-static void
+static inline void
 answer(struct conn *c, int status, struct bytes text)
 {
 	conn_reply(c, &(struct conn_reply){.status = status, .text = text});
 }
 
-static void
+static inline void
 answer_err(struct conn *c, enum err err)
 {
 	rig.body_err = (int)err;
 	answer(c, err_http_status(err), bytes_of(err_fault(err)));
 }
 
-static void
+static inline void
 collected(void *arg, enum err err, struct bytes text)
 {
 	if (err == ERR_OK)
@@ -203,7 +203,7 @@ struct taker {
 	bool first_only;
 };
 
-static void
+static inline void
 taker_end(struct taker *t, enum err err)
 {
 	source_close(t->body);
@@ -215,7 +215,7 @@ taker_end(struct taker *t, enum err err)
 	free(t);
 }
 
-static void
+static inline void
 taker_go(void *arg)
 {
 	struct taker *t = arg;
@@ -243,7 +243,7 @@ taker_go(void *arg)
 	}
 }
 
-static void
+static inline void
 take_body(struct conn *c, bool first_only)
 {
 	struct taker *t = calloc(1, sizeof *t);
@@ -258,14 +258,14 @@ take_body(struct conn *c, bool first_only)
 	taker_go(t);
 }
 
-static void
+static inline void
 data_gone(void *data)
 {
 	(void)data;
 	rig.data_released++;
 }
 
-static void
+static inline void
 on_request(void *arg, struct conn *c, enum err err, const struct errinfo *why)
 {
 	const struct http_head *head = conn_head(c);
@@ -300,7 +300,7 @@ on_request(void *arg, struct conn *c, enum err err, const struct errinfo *why)
 		answer(c, 200, BYTES("hello"));
 }
 
-static void
+static inline void
 on_over(void *arg, struct conn *c, uint64_t sent, bool broken)
 {
 	CHECK(arg == &rig && conn_request(c) == &rig);
@@ -318,7 +318,7 @@ static struct {
 	_Atomic bool done;
 } errand;
 
-static void
+static inline void
 run_errand(struct loop_job *job)
 {
 	(void)job;
@@ -326,7 +326,7 @@ run_errand(struct loop_job *job)
 	errand.done = true;
 }
 
-static void
+static inline void
 on_loop(void (*run)(void))
 {
 	errand.run = run;
@@ -337,7 +337,7 @@ on_loop(void (*run)(void))
 		(void)usleep(200);
 }
 
-static void
+static inline void
 release(void)
 {
 	struct conn *held = rig.held;
@@ -352,13 +352,13 @@ release(void)
 		waiting->source.ready(waiting->source.arg);
 }
 
-static void
+static inline void
 rig_release(void)
 {
 	on_loop(release);
 }
 
-static void
+static inline void
 stop_group(void)
 {
 	conn_group_stop(&rig.group);
@@ -371,7 +371,7 @@ abort_group(void)
 }
 
 /* Wait until a count is reached; wide bounds tell stuck from slow. */
-static void
+static inline void
 await(_Atomic unsigned *count, unsigned wanted)
 {
 	uint64_t until = clock_mono_ms() + PATIENCE_S * 1000;
@@ -389,7 +389,7 @@ run_loop(void *arg)
 }
 
 /* Before each test: limits as the tests like them, nothing connected. */
-static int
+static inline int
 rig_up(void **state)
 {
 	(void)state;
@@ -416,7 +416,7 @@ rig_up(void **state)
 }
 
 /* After it: everything that was let in must have gone by itself. */
-static int
+static inline int
 rig_down(void **state)
 {
 	(void)state;
@@ -439,7 +439,7 @@ rig_down(void **state)
 
 static int served_fd;
 
-static void
+static inline void
 let_in(void)
 {
 	CHECK(conn_new(&rig.group, served_fd, NULL, "peer"));
@@ -462,20 +462,20 @@ connect_client(void)
 	on_loop(let_in);
 }
 
-static void
+static inline void
 say_bytes(const void *p, size_t n)
 {
 	assert_int_equal(send(rig.fd, p, n, MSG_NOSIGNAL), (ssize_t)n);
 }
 
-static void
+static inline void
 say(const char *text)
 {
 	say_bytes(text, strlen(text));
 }
 
 /* More of what the server says; false at its end. */
-static bool
+static inline bool
 hear_some(void)
 {
 	ssize_t n =
@@ -488,7 +488,7 @@ hear_some(void)
 	return n > 0;
 }
 
-static void
+static inline void
 need(size_t n)
 {
 	while (rig.n_heard < n)
@@ -497,14 +497,14 @@ need(size_t n)
 			    (int)rig.n_heard, rig.heard);
 }
 
-static void
+static inline void
 forget(size_t n)
 {
 	(void)memmove(rig.heard, rig.heard + n, rig.n_heard - n);
 	rig.n_heard -= n;
 }
 
-static void
+static inline void
 expect_text(const char *text)
 {
 	size_t n = strlen(text);
@@ -518,7 +518,7 @@ expect_text(const char *text)
 static char head_text[8192];
 
 /* The head of an answer, into head_text. */
-static void
+static inline void
 expect_head(int status)
 {
 	char line[32];
@@ -538,14 +538,14 @@ expect_head(int status)
 		fail_msg("not %d but: %s", status, head_text);
 }
 
-static bool
+static inline bool
 head_has(const char *field)
 {
 	return strstr(head_text, field) != NULL;
 }
 
 /* A whole answer with a Content-Length. */
-static void
+static inline void
 expect_answer(int status, const char *body)
 {
 	char field[64];
@@ -567,7 +567,7 @@ expect_end(void)
 		fail_msg("before the end: '%.*s'", (int)rig.n_heard, rig.heard);
 }
 
-static void
+static inline void
 hang_up(void)
 {
 	(void)close(rig.fd);

@@ -221,7 +221,7 @@ an_empty_file_has_no_blob(void **state)
 static void
 small_pool(struct rig *rig)
 {
-	impatient(rig);
+	patient(rig);
 	rig->settings.buffer_memory = 16 << 20;
 }
 

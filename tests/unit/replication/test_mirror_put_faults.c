@@ -192,7 +192,7 @@ a_file_that_cannot_be_removed_at_once_is_removed_later(void **state)
 static void
 slow_probes(struct rig *rig)
 {
-	impatient(rig);
+	patient(rig);
 	rig->settings.probe_period = 3600000;
 }
 

@@ -9,7 +9,7 @@ enum { LENGTH = (3 << 20) + 12345 };
 static void
 quick(struct rig *rig)
 {
-	impatient(rig);
+	patient(rig);
 	rig->settings.read_deadline = 100;
 	rig->settings.io_deadline = 1000;
 }

@@ -18,11 +18,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "service/core/clock.h"
 #include "storage/location_dir.h"
 #include "tests/support/fake_io.h"
 #include "tests/support/folder.h"
 
-enum { PAGE = BLOB_PAGE, INDEX = 2, ID = 5000 };
+enum { PAGE = BLOB_PAGE, INDEX = 2, ID = 5000, PATIENCE_MS = 10000 };
 
 struct place {
 	char dir[64];
@@ -302,10 +303,13 @@ descriptors(const char *part)
 static inline void
 check_descriptors(struct place *p, const char *part, unsigned most)
 {
-	for (unsigned i = 0; i < 100 && descriptors(part) > most; i++) {
+	uint64_t patience_ends = clock_mono_ms() + PATIENCE_MS;
+
+	while (descriptors(part) > most && clock_mono_ms() < patience_ends) {
 		struct location_leaf leaf = {.call = {.verb = LOCATION_LEAF}};
 
 		(void)run(p, &leaf.call);
+		(void)usleep(2000);
 	}
 	assert_in_range(descriptors(part), 0, most);
 }

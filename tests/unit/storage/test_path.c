@@ -66,7 +66,7 @@ ordinary_names_are_good(void **state)
 {
 	static const char *const good[] = {"a", "...", ".hidden", "..a", "a b", " ",
 	    "a:b", "a%2Fb", "a\\b", "~", "*", "name;v=1?x#y", "M\xc3\xa9\x64ian",
-	    "\xf0\x9f\x94\xad", "\xc2\x80"};
+	    "\xf0\x9f\x94\xad", "\xc2\x80", "a\nb", "\x1f", "\x7f"};
 	struct errinfo why;
 
 	(void)state;
@@ -77,8 +77,8 @@ ordinary_names_are_good(void **state)
 static void
 names_that_are_none_are_refused(void **state)
 {
-	static const char *const bad[] = {"", ".", "..", "/", "a/b", "a\nb", "\x1f",
-	    "\x7f", "a\x01", "\xff", "caf\xe9", "\xc3", "\xed\xa0\x80", "\xc0\xaf"};
+	static const char *const bad[] = {"", ".", "..", "/", "a/b", "\xff", "caf\xe9",
+	    "\xc3", "\xed\xa0\x80", "\xc0\xaf"};
 	struct errinfo why;
 
 	(void)state;
@@ -168,8 +168,8 @@ what_would_climb_or_split_is_refused_however_it_is_written(void **state)
 {
 	static const char *const bad[] = {"/a//b", "///", "/a//", "//a", "/a/./b",
 	    "/a/..", "/%2e%2e/a", "/%2E", "/a/.%2e/b", "/a%2Fb", "/a%2fb", "/%2f",
-	    "/a%00b", "/%00", "/a%0Ab", "/%7f", "/a%", "/a%4", "/a%zz", "/%%41", "/%ff",
-	    "/%c0%af", "/%ed%a0%80", "/caf\xe9"};
+	    "/a%00b", "/%00", "/a%", "/a%4", "/a%zz", "/%%41", "/%ff", "/%c0%af",
+	    "/%ed%a0%80", "/caf\xe9"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

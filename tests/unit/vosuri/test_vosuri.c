@@ -155,9 +155,9 @@ names_that_cannot_be_are_refused(void **state)
 	static const char *const invalid[] = {"vos://example.org~vault/a/../b",
 	    "vos://example.org~vault/.", "vos://example.org~vault/%2e%2E",
 	    "vos://example.org~vault/a%2Fb", "vos://example.org~vault/%00",
-	    "vos://example.org~vault/a%0a", "vos://example.org~vault/%e9",
-	    "vos://example.org~vault/%", "vos://example.org~vault/%4",
-	    "vos://example.org~vault/%g0", "vos://example.org~vault/1/2/3/4/5"};
+	    "vos://example.org~vault/%e9", "vos://example.org~vault/%",
+	    "vos://example.org~vault/%4", "vos://example.org~vault/%g0",
+	    "vos://example.org~vault/1/2/3/4/5"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++)
