@@ -97,9 +97,11 @@ class Cutouts(ClientTest):
             self.is_section(self.alice.read("down/" + name), 11, 31, 10, 20)
 
     def test_18d_a_section_that_is_not_there_is_refused(self):
-        for section in ("[7]", "[1][500:600,1:10]"):
+        for section, reason in (("[7]", "the file has no HDU"),
+                                ("[1][500:600,1:10]", "No overlap")):
             with self.subTest(section):
-                self.alice.fails("vcp", self.vos("x.fits") + section, "c.fits")
+                self.alice.fails("vcp", self.vos("x.fits") + section, "c.fits",
+                                 status=14, text="InvalidArgument: " + reason)
                 self.assertFalse(os.path.exists(self.alice.path("c.fits")))
 
     def test_19_the_headers_come_as_text(self):

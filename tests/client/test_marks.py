@@ -39,8 +39,8 @@ class Marks(ClientTest):
         self.put("secret", b"of alice")
         link = "vos:public/link-to-secret"
         self.alice("vln", self.vos("secret"), link)
-        self.bob.fails("vcp", "-L", link, "down")
-        self.bob.fails("vcat", link)
+        self.bob.fails("vcp", "-L", link, "down", text="PermissionDenied")
+        self.bob.fails("vcat", link, text="PermissionDenied")
         self.alice("vrm", link)
 
     def test_23d_a_link_may_lead_anywhere_and_fails_when_followed(self):
@@ -49,6 +49,7 @@ class Marks(ClientTest):
         self.assertEqual(self.node("outside")["target"], "https://example.org/a?b=c")
         for name in ("outside", "nowhere"):
             self.alice.fails("vcp", "-L", self.vos(name), "down")
+            self.assertFalse(os.path.exists(self.alice.path("down")))
 
     def test_24_a_locked_file_stays_as_it_is(self):
         self.put("f", b"locked")

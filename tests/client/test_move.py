@@ -39,22 +39,23 @@ class Move(ClientTest):
         self.put("t/f", b"source")
         self.put("g", b"another")
         before = self.tree()
-        for source, target, word in (
-                ("t/f", "g", "DuplicateNode"),  # onto a file
-                ("t", "t/sub", ""),  # into its own tree
-                ("t", "t/sub/new", ""),
-                ("none", "t/new", "NodeNotFound"),
-                ("t/f", "none/new", "NodeNotFound")):
+        for source, target, status, word in (
+                ("t/f", "g", 17, "DuplicateNode"),  # onto a file
+                ("t", "t/sub", 22, "InvalidArgument"),  # into its own tree
+                ("t", "t/sub/new", 22, "InvalidArgument"),
+                ("none", "t/new", 2, "NodeNotFound"),
+                ("t/f", "none/new", 2, "NodeNotFound")):
             with self.subTest(f"{source} to {target}"):
-                self.alice.fails("vmv", self.vos(source), self.vos(target), text=word)
+                self.alice.fails("vmv", self.vos(source), self.vos(target),
+                                 status=status, text=word)
                 self.assertEqual(self.tree(), before)
 
     def test_12b_others_move_nothing(self):
         self.make("t")
         self.put("t/f", b"source")
         before = self.tree()
-        self.bob.fails("vmv", self.vos("t/f"), "vos:bob/f")
-        self.alice.fails("vmv", self.vos("t/f"), "vos:bob/f")
+        self.bob.fails("vmv", self.vos("t/f"), "vos:bob/f", text="PermissionDenied")
+        self.alice.fails("vmv", self.vos("t/f"), "vos:bob/f", text="PermissionDenied")
         self.assertEqual(self.tree(), before)
 
 

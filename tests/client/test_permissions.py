@@ -8,6 +8,7 @@ what a test's own folder says decides. team-b is bob, team-c is carol.
 from client_env import ClientTest, main
 
 GMS = "ivo://cadc.nrc.ca/gms?"
+DENIED = "PermissionDenied"
 
 
 class Permissions(ClientTest):
@@ -42,19 +43,19 @@ class Permissions(ClientTest):
 
     def test_14_a_read_group_reads_and_does_not_write(self):
         self.make_private("t")
-        self.bob.fails("vls", self.vos("t"))
+        self.bob.fails("vls", self.vos("t"), text=DENIED)
         self.alice("vchmod", "g+r", self.vos("t"), "team-b")
         self.alice("vcp", self.alice.write("f", b"shared"), self.vos("t/f"))
         self.assertEqual(self.bob("vls", self.vos("t")), "f\n")
         self.bob("vcp", self.vos("t/f"), "down")
         self.assertEqual(self.bob.read("down"), b"shared")
         before = self.tree("t")
-        self.bob.fails("vcp", self.bob.write("g", b"new"), self.vos("t/g"))
-        self.bob.fails("vcp", self.bob.write("f", b"other"), self.vos("t/f"))
-        self.bob.fails("vrm", self.vos("t/f"))
+        self.bob.fails("vcp", self.bob.write("g", b"new"), self.vos("t/g"), text=DENIED)
+        self.bob.fails("vcp", self.bob.write("f", b"other"), self.vos("t/f"), text=DENIED)
+        self.bob.fails("vrm", self.vos("t/f"), text=DENIED)
         self.assertEqual(self.tree("t"), before)
-        self.carol.fails("vls", self.vos("t"))
-        self.carol.fails("vcp", self.vos("t/f"), "down")
+        self.carol.fails("vls", self.vos("t"), text=DENIED)
+        self.carol.fails("vcp", self.vos("t/f"), "down", text=DENIED)
 
     def test_15_a_write_group_writes_and_removes(self):
         self.make_private("t")
@@ -75,8 +76,8 @@ class Permissions(ClientTest):
         self.assertEqual(self.listed("t"), ["drw-rw----", "alice", "team-b", "team-b"])
         self.alice("vchmod", "g-rw", self.vos("t"))
         self.assertEqual(self.listed("t"), ["drw-------", "alice", "NONE", "NONE"])
-        self.bob.fails("vls", self.vos("t"))
-        self.bob.fails("vcp", self.bob.write("g", b"new"), self.vos("t/g"))
+        self.bob.fails("vls", self.vos("t"), text=DENIED)
+        self.bob.fails("vcp", self.bob.write("g", b"new"), self.vos("t/g"), text=DENIED)
         self.assertEqual(self.names("t"), [])
 
     def test_17_a_whole_tree_changes_its_permissions(self):
@@ -107,8 +108,8 @@ class Permissions(ClientTest):
                     for kind, name in (("ContainerNode", "t"), ("DataNode", "t/f"))]
 
         self.assertEqual(set_groups(groups[:3]), [200, 200])
-        self.carol.fails("vls", self.vos("t"))
-        self.carol.fails("vcp", self.vos("t/f"), "down")
+        self.carol.fails("vls", self.vos("t"), text=DENIED)
+        self.carol.fails("vcp", self.vos("t/f"), "down", text=DENIED)
         self.assertEqual(set_groups(groups), [200, 200])
         self.assertEqual(self.carol("vls", self.vos("t")), "f\n")
         self.carol("vcp", self.vos("t/f"), "down")
