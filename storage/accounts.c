@@ -387,7 +387,7 @@ apply_update(struct change *change, struct write *w)
 
 	if (e != ERR_OK)
 		return e;
-	if (r->state != 0)
+	if (r->state != ACCOUNT_AS_IS)
 		account.state = r->state;
 	if (r->password.p != NULL)
 		account.password = r->password;

@@ -22,7 +22,11 @@ enum {
 };
 
 /* The numbers are stored. */
-enum account_state { ACCOUNT_ACTIVE = 1, ACCOUNT_DISABLED = 2 };
+enum account_state {
+	ACCOUNT_AS_IS = 0 /* never stored */,
+	ACCOUNT_ACTIVE = 1,
+	ACCOUNT_DISABLED = 2
+};
 
 struct account {
 	uint64_t id; /* its identity */
@@ -97,7 +101,7 @@ struct accounts_create {
 };
 void accounts_create(struct store *store, struct accounts_create *r);
 
-/* State and password of an account; .p NULL and state 0 leave alone. */
+/* State and password of an account; .p NULL and ACCOUNT_AS_IS leave alone. */
 struct accounts_update {
 	struct change change;
 	uint64_t id;

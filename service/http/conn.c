@@ -198,7 +198,7 @@ refuse_head(struct conn *c, enum err err, const struct errinfo *why)
 	c->state = CONN_BUSY;
 	c->head_started_ms = 0;
 	c->has_request = true;
-	c->head = (struct http_head){0};
+	c->head = (struct http_head){.method = METHOD_OTHER};
 	refuse_input(c);
 	c->group->handler->request(c->group->arg, c, err, why);
 }

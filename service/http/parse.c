@@ -396,7 +396,7 @@ http_parse_head(struct http_parse *p, struct bytes text, const struct http_limit
 	size_t used;
 	enum err e;
 
-	*out = (struct http_head){0};
+	*out = (struct http_head){.method = METHOD_OTHER};
 	while (text.n > 2 && text.p[0] == '\r' && text.p[1] == '\n')
 		text = bytes_skip(text, 2);
 	if (text.n > limits->head_max)

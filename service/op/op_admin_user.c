@@ -170,7 +170,7 @@ password_hashed(struct loop_job *job)
 	struct state *s = container_of(w, struct state, hashing);
 
 	if (s->hashed)
-		update(s, 0, bytes_of(s->hash));
+		update(s, ACCOUNT_AS_IS, bytes_of(s->hash));
 	else
 		op_fail(s->call, ERR_NO_MEMORY);
 }

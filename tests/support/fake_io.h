@@ -97,7 +97,7 @@ fake_io_of(struct io *io)
 	for (unsigned i = 0; i < FAKE_IOS_MAX; i++)
 		if (fake_ios[i].io == io)
 			return &fake_ios[i];
-	CHECK(!"an engine that was not made here");
+	CHECK(false); /* an engine that was not made here */
 	return NULL;
 }
 
