@@ -7,7 +7,7 @@
 #include "service/core/clock.h"
 #include "service/core/kill_point.h"
 
-enum { BATCH = 64, PERIOD_MS = 1000 };
+enum { BATCH = 64, PERIOD_MS = 1000, STUCK_MAX = 8 };
 
 /* The work at one location. */
 struct lane {
@@ -15,6 +15,9 @@ struct lane {
 	unsigned index;
 	bool busy;
 	uint64_t after; /* ids up to here were looked at in this round */
+	uint64_t from; /* where the batch under way began */
+	size_t most; /* BATCH, or 1 to find the file that a batch failed with */
+	unsigned stuck; /* files met in this round that cannot be removed */
 	struct blob_removal due[BATCH];
 	struct location_victim victim[BATCH];
 	uint64_t ids[BATCH];
@@ -44,6 +47,27 @@ struck_off(struct change *change)
 		next_batch(lane);
 }
 
+/*
+ * The rows stay; the next round tries again. A file that cannot be removed must not keep
+ * those behind it: its batch is done one by one until it is found and passed over.
+ */
+static void
+stays(struct lane *lane, const struct location_call *call)
+{
+	lane->busy = false;
+	if (lane->n > 1 && call->err != ERR_LOCATION_DOWN) {
+		lane->after = lane->from;
+		lane->most = 1;
+		next_batch(lane);
+		return;
+	}
+	health_failed(
+	    lane->gc->m->health, lane->index, call->why.sys, errinfo_text(&call->why));
+	lane->most = BATCH;
+	if (call->err != ERR_LOCATION_DOWN && ++lane->stuck < STUCK_MAX)
+		next_batch(lane);
+}
+
 static void
 unlinked(struct location_call *call)
 {
@@ -52,9 +76,7 @@ unlinked(struct location_call *call)
 	struct gc *gc = lane->gc;
 
 	if (call->err != ERR_OK) {
-		lane->busy = false; /* the rows stay; the next round tries again */
-		health_failed(
-		    gc->m->health, lane->index, call->why.sys, errinfo_text(&call->why));
+		stays(lane, call);
 		return;
 	}
 	kill_point("gc");
@@ -101,8 +123,9 @@ next_batch(struct lane *lane)
 	    !is_reachable(health_state(gc->m->health, lane->index)))
 		return;
 	do {
+		lane->from = lane->after;
 		if (blob_removals(gc->reader, lane->index, lane->after, clock_wall_ms(),
-			lane->due, BATCH, &n, NULL) != ERR_OK ||
+			lane->due, lane->most, &n, NULL) != ERR_OK ||
 		    n == 0)
 			return;
 		pick(lane, n);
@@ -124,6 +147,8 @@ round_begins(void *arg)
 	for (unsigned i = 0; i < gc->m->n; i++)
 		if (!gc->lane[i].busy) {
 			gc->lane[i].after = 0;
+			gc->lane[i].most = BATCH;
+			gc->lane[i].stuck = 0;
 			next_batch(&gc->lane[i]);
 		}
 	loop_timer_set(gc->timer, PERIOD_MS);

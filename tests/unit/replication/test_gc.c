@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that nobody has any more: removed when due, not read, and reachable. */
 #include "replication/gc.h"
+
+#include <sys/stat.h>
+
 #include "tests/support/fake_location.h"
 #include "tests/support/transfer.h"
 
@@ -166,6 +169,36 @@ more_files_than_a_batch_holds_are_removed(void **state)
 	free(u);
 }
 
+/* A folder stands where a file should be removed. */
+static void
+a_file_that_cannot_be_removed_does_not_keep_the_others(void **state)
+{
+	enum { FILES = 100, BAD = 3 };
+	struct rig *rig = *state;
+	struct upload *u = calloc(FILES, sizeof *u);
+	char path[160], inside[168];
+
+	assert_non_null(u);
+	for (unsigned i = 0; i < FILES; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof name, "f%u", i);
+		store_one(rig, &u[i], name);
+	}
+	rig_copy_path(rig, 2, u[BAD].blob.id, u[BAD].blob.md5, path);
+	(void)snprintf(inside, sizeof inside, "%s/x", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(mkdir(inside, 0700), 0);
+	for (unsigned i = 0; i < FILES; i++)
+		upload_delete(&u[i]);
+	rig_wait_until(rig, all_but_one_location_is_clean);
+	assert_int_equal(rmdir(inside), 0);
+	assert_int_equal(rmdir(path), 0);
+	rig_wait_until(rig, all_is_removed);
+	free(u);
+}
+
 #define GC(test) cmocka_unit_test_setup_teardown(test, open_rig, close_rig)
 
 int
@@ -178,6 +211,7 @@ main(void)
 		a_file_stays_for_the_time_that_is_set, open_slow_rig, close_rig),
 	    GC(a_location_that_is_away_keeps_its_rows),
 	    GC(more_files_than_a_batch_holds_are_removed),
+	    GC(a_file_that_cannot_be_removed_does_not_keep_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
