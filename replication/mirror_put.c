@@ -3,8 +3,8 @@
  * One upload, until its caller is told.
  *
  *             open                  fill                    caller
- *   NEW ──► OPENING ──► OPENED ──► FILLING ──► FINISHING ──► DONE ──► COMMITTED,
- * ABANDONED S1                     S2        S3 S4 S5                 S8
+ *   NEW ──► OPENING ──► OPENED ──► FILLING ──► FINISHING ──► DONE ──► COMMITTED, LEFT
+ *             S1                     S2        S3 S4 S5                 or ABANDONED, S8
  *
  * Each location's copy has its own little life:
  *
@@ -30,7 +30,6 @@
 #include "service/core/clock.h"
 
 enum {
-	INLINE_DIGEST_MAX = 16 * 1024, /* shorter than a trip to a worker */
 	SMALL_BODY_MAX = PIECE_SMALL_SIZE - 2 * BLOB_PAGE,
 	WATCH_MS = 250,
 };
@@ -113,17 +112,6 @@ fail(struct mirror_put *put, enum err err)
 
 /* Chunks */
 
-static void
-release_chunk(struct mirror_put *put, struct chunk *chunk)
-{
-	CHECK(chunk->owed > 0);
-	if (--chunk->owed > 0)
-		return;
-	put->in_flight -= chunk->n;
-	piece_unref(chunk->piece);
-	free(chunk);
-}
-
 static struct chunk *
 new_chunk(struct mirror_put *put, const struct slice *slice)
 {
@@ -193,7 +181,7 @@ call_done(struct location_call *location_call)
 		health_stuck(put->m->health, copy->location->index, -1);
 	}
 	if (call->chunk != NULL)
-		release_chunk(put, call->chunk);
+		mirror_put_release_chunk(put, call->chunk);
 	copy->left |= lp->abandon && location_call->err != ERR_OK;
 	if (location_call->err != ERR_OK)
 		copy_failed(put, copy, location_call);
@@ -415,7 +403,7 @@ give_up(struct mirror_put *put, struct copy *copy, bool hung)
 	copy->state = COPY_FAILED;
 	for (struct put_call *c = copy->first; c != NULL; c = c->next) {
 		if (c->chunk != NULL)
-			release_chunk(put, c->chunk);
+			mirror_put_release_chunk(put, c->chunk);
 		c->chunk = NULL;
 		if (hung && c->piece != NULL)
 			piece_disown(c->piece);
@@ -451,90 +439,10 @@ opening(struct mirror_put *put)
 	report(put, ERR_OK);
 }
 
-/* The digest */
-
-static void
-digest_chunk(struct mirror_put *put, const struct chunk *chunk)
-{
-	md5_add(put->md5, chunk->piece->data, chunk->n);
-	if (put->sha256 != NULL)
-		sha256_add(put->sha256, chunk->piece->data, chunk->n);
-	if (!blob_table_add(put->table, chunk->piece->data, chunk->n))
-		put->digest_failed = true;
-}
-
-static void
-digest_work(struct worker_job *job)
-{
-	struct mirror_put *put = container_of(job, struct mirror_put, digest_job);
-
-	digest_chunk(put, put->digest_first);
-}
-
-static void
-digested(struct mirror_put *put)
-{
-	struct chunk *chunk = put->digest_first;
-
-	put->digest_first = chunk->next;
-	if (put->digest_first == NULL)
-		put->digest_last = &put->digest_first;
-	release_chunk(put, chunk);
-}
-
-static void start_digest(struct mirror_put *put);
-
-static void
-digest_done(struct loop_job *job)
-{
-	struct worker_job *worker = container_of(job, struct worker_job, done);
-	struct mirror_put *put = container_of(worker, struct mirror_put, digest_job);
-
-	put->digesting = false;
-	digested(put);
-	if (put->phase == PUT_FILLING)
-		start_digest(put);
-	mirror_put_advance(put);
-}
-
-static void
-start_digest(struct mirror_put *put)
-{
-	while (!put->digesting && put->digest_first != NULL) {
-		if (put->digest_first->n <= INLINE_DIGEST_MAX) {
-			digest_chunk(put, put->digest_first);
-			digested(put);
-			continue;
-		}
-		put->digesting = true;
-		put->digest_job = (struct worker_job){
-		    .work = digest_work, .loop = put->loop, .done = {.run = digest_done}};
-		worker_submit(put->m->workers, &put->digest_job);
-	}
-}
-
-static void
-drop_digests(struct mirror_put *put)
-{
-	struct chunk **from =
-	    put->digesting ? &put->digest_first->next : &put->digest_first;
-	struct chunk *next;
-
-	for (struct chunk *c = *from; c != NULL; c = next) {
-		next = c->next;
-		release_chunk(put, c);
-	}
-	*from = NULL;
-	put->digest_last = from;
-	if (put->only != NULL)
-		release_chunk(put, put->only);
-	put->only = NULL;
-}
-
 void
 mirror_put_dismiss(struct mirror_put *put)
 {
-	drop_digests(put);
+	mirror_put_digest_drop(put);
 	put->dismissed = true;
 	pool_dismiss(put->m->pool);
 }
@@ -559,7 +467,7 @@ send_chunk(struct mirror_put *put, struct chunk *chunk)
 	}
 	*put->digest_last = chunk;
 	put->digest_last = &chunk->next;
-	start_digest(put);
+	mirror_put_digest_start(put);
 }
 
 /* All of a small body comes together in its first piece. */
@@ -730,7 +638,7 @@ finish_small(struct mirror_put *put)
 	enum err e;
 	size_t n;
 
-	digest_chunk(put, chunk);
+	mirror_put_digest_chunk(put, chunk);
 	e = check_claims(put);
 	if (e == ERR_OK) {
 		n = pad(chunk);
@@ -738,7 +646,7 @@ finish_small(struct mirror_put *put)
 		finish_copies(put, chunk->piece, n + 2 * BLOB_PAGE, 0);
 	}
 	put->only = NULL;
-	release_chunk(put, chunk);
+	mirror_put_release_chunk(put, chunk);
 	return e;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mirror_put - the inside of one upload, shared by mirror_put.c (until the caller is
- * told) and mirror_settle.c (what follows). Internal to replication.
+ * told), mirror_put_digest.c (its digests) and mirror_settle.c (what follows). Internal to
+ * replication.
  */
 #ifndef QUARTET_REPLICATION_MIRROR_PUT_H
 #define QUARTET_REPLICATION_MIRROR_PUT_H
@@ -102,6 +103,15 @@ void mirror_put_advance(struct mirror_put *put);
 
 /* The same after the end; frees the put when nothing is left to do. */
 void mirror_put_settle(struct mirror_put *put);
+
+/* One of those who need a chunk has done with it; the last one frees it. */
+void mirror_put_release_chunk(struct mirror_put *put, struct chunk *chunk);
+
+/* mirror_put_digest.c: take a chunk into the digests now; go on with the line of them;
+ * forget it, but for the chunk a worker is at. */
+void mirror_put_digest_chunk(struct mirror_put *put, const struct chunk *chunk);
+void mirror_put_digest_start(struct mirror_put *put);
+void mirror_put_digest_drop(struct mirror_put *put);
 
 /* Everything a put owns, once nothing is out. */
 void mirror_put_free(struct mirror_put *put);
