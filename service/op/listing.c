@@ -370,8 +370,9 @@ sort_keys(struct worker_job *job)
 {
 	struct listing *l = container_of(job, struct listing, sorting);
 
-	qsort(l->key, l->n_keys, sizeof *l->key,
-	    l->ask.descending ? compare_down : compare_up);
+	if (l->n_keys > 1) /* an empty container has no array at all */
+		qsort(l->key, l->n_keys, sizeof *l->key,
+		    l->ask.descending ? compare_down : compare_up);
 }
 
 /* In these orders a page begins at a child that must still be there. */

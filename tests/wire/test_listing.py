@@ -205,6 +205,11 @@ class Orders(Listing):
         self.assertEqual(names(self.list(self.path, query + "&order=desc"))[:3], ["b", "a", "c"])
         self.assertEqual(names(self.list(self.path, query + "&order=DESC&limit=2")), ["b", "a"])
 
+    def test_nothing_is_sorted_too(self):
+        path = self.container("/alice/nothing")
+        for order in ("length", "date"):
+            self.assertEqual(self.list(path, f"?sort={urllib.parse.quote(CORE)}{order}").status, 200)
+
     def test_pages_in_another_order(self):
         query = f"?sort={urllib.parse.quote(CORE)}length&limit=3&uri="
         uri = urllib.parse.quote(self.bed.uri(self.path + "/c"), safe="")

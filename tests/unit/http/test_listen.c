@@ -116,6 +116,14 @@ an_address_is_shared_only_where_both_say_so(void **state)
 	(void)close(two);
 }
 
+static char peer[CONN_PEER_SIZE];
+
+static void
+look_at_peer(void)
+{
+	(void)snprintf(peer, sizeof peer, "%s", conn_peer(rig.group.first));
+}
+
 static void
 clients_are_let_in_by_name(void **state)
 {
@@ -129,7 +137,8 @@ clients_are_let_in_by_name(void **state)
 	say(REQUEST);
 	expect_answer(200, "hello");
 	assert_int_equal(rig.connections, 1);
-	assert_string_equal(conn_peer(rig.group.first), "127.0.0.1");
+	on_loop(look_at_peer);
+	assert_string_equal(peer, "127.0.0.1");
 	hang_up();
 	await(&rig.connections, 0);
 	on_loop(free_listener);

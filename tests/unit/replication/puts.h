@@ -117,7 +117,16 @@ check_no_trace(struct rig *rig, unsigned files)
 	(engine_name = (engine), cmocka_run_group_tests_name((engine), tests, NULL, NULL))
 
 /* io_uring where there is one. */
+/*
+ * The thread sanitizer keeps a record of each descriptor and does not see those that the
+ * kernel opens and closes for an io_uring (architecture D75): a number that comes back is
+ * a race to it. There the threads alone run, which share all other code.
+ */
+#ifdef __SANITIZE_THREAD__
+#define run_with_both_engines(tests) (run_with("threads", tests) != 0)
+#else
 #define run_with_both_engines(tests)                                                     \
 	(run_with("threads", tests) != 0 || run_with("auto", tests) != 0)
+#endif
 
 #endif
