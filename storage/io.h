@@ -3,7 +3,8 @@
  * io - file operations that do not wait: the engine of one location's thread.
  *
  * Two engines with the same behaviour: io_uring, and a small thread pool for kernels or
- * containers that refuse it. An operation cannot be cancelled: on a hung disk it stays
+ * containers that refuse it. (With io_uring what only changes a directory in memory, open,
+ * rename and close, is done inside io_submit.) An operation cannot be cancelled: on a hung disk it stays
  * out, with its memory and descriptor, for as long as the kernel keeps it.
  *
  * Order: io_new -> io_submit* / io_wait* -> io_free when nothing is out.
