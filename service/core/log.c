@@ -23,12 +23,14 @@ enum {
 struct output {
 	struct str lines;
 	uint64_t dropped;
+	bool writing; /* somebody writes what was taken */
 	int fd;
 };
 
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t more;
+	pthread_cond_t more; /* lines, to be written soon */
+	pthread_cond_t written;
 	pthread_t thread;
 	bool open, stopping;
 	enum log_level level;
@@ -37,6 +39,7 @@ static struct {
 } the_log = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .more = PTHREAD_COND_INITIALIZER,
+    .written = PTHREAD_COND_INITIALIZER,
     .level = LOG_LEVEL_INFO,
     .messages = {.fd = STDERR_FILENO},
     .access = {.fd = STDERR_FILENO},
@@ -56,14 +59,23 @@ write_all(int fd, struct bytes b)
 	}
 }
 
-/* Write what waits, without holding the lock meanwhile. Called with the lock held. */
+/*
+ * Write what waits, without holding the lock meanwhile; one at a time, so that what was
+ * taken before is on the disk when this returns. Called with the lock held.
+ */
 static void
 flush_output(struct output *o)
 {
-	struct str lines = o->lines;
-	uint64_t dropped = o->dropped;
-	int fd = o->fd;
+	struct str lines;
+	uint64_t dropped;
+	int fd;
 
+	while (o->writing)
+		(void)pthread_cond_wait(&the_log.written, &the_log.lock);
+	lines = o->lines;
+	dropped = o->dropped;
+	fd = o->fd;
+	o->writing = true;
 	str_init(&o->lines, BACKLOG_LIMIT);
 	o->dropped = 0;
 	(void)pthread_mutex_unlock(&the_log.lock);
@@ -77,6 +89,8 @@ flush_output(struct output *o)
 		write_all(fd, (struct bytes){note, (size_t)n});
 	}
 	(void)pthread_mutex_lock(&the_log.lock);
+	o->writing = false;
+	(void)pthread_cond_broadcast(&the_log.written);
 }
 
 static void
@@ -170,7 +184,8 @@ log_reopen(void)
 	(void)pthread_mutex_lock(&the_log.lock);
 	flush_output(&the_log.access);
 	old = the_log.access.fd;
-	/* The writer may hold the old number: put the new file under it. */
+	/* Nobody writes now: every line until here is in the old file, the rest comes into
+	 * the new one, under the old number. */
 	CHECK(dup3(fd, old, O_CLOEXEC) == old);
 	(void)pthread_mutex_unlock(&the_log.lock);
 	(void)close(fd);

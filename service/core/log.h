@@ -23,6 +23,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 /* `access_path` NULL: access lines go to stderr too. */
 enum err log_open(
     enum log_level level, const char *access_path, struct errinfo *why) ERR_CHECKED;
+/* Every line logged before is in the file that was open, every later one in the new. */
 void log_reopen(void);
 /* Write out what is collected. */
 void log_close(void);
