@@ -219,6 +219,9 @@ class Signals(unittest.TestCase):
     def await_ready(self, times):
         wait_until(lambda: self.messages.count("READY=1") >= times, 60)
 
+    def await_reload(self, times):
+        wait_until(lambda: self.bed.log().count("were read again") >= times, 60)
+
     def end(self, sig=signal.SIGTERM):
         pid = self.bed.pid
         kept = children(pid)
@@ -315,7 +318,7 @@ class Signals(unittest.TestCase):
             self.renew()
             self.assertEqual(self.certificate(), old)
             os.kill(self.bed.pid, signal.SIGHUP)
-            self.await_ready(2)
+            self.await_reload(1)
             for _ in range(8):  # whichever loop it is
                 self.assertNotEqual(self.certificate(), old)
             raw.request("GET", "/vault/nodes/alice?limit=0")
@@ -337,7 +340,7 @@ class Signals(unittest.TestCase):
             # Once for nothing, so that the third set of authorities may lie in memory
             # where the first one was.
             os.kill(self.bed.pid, signal.SIGHUP)
-            self.await_ready(2)
+            self.await_reload(1)
             ca = os.path.join(self.bed.dir, "ca.pem")
             with tempfile.TemporaryDirectory() as other:
                 subprocess.run([os.path.join(TOP, "scripts", "make-test-ca"), other],
@@ -345,7 +348,7 @@ class Signals(unittest.TestCase):
                 shutil.copy(ca, ca + ".old")
                 shutil.copy(os.path.join(other, "ca.pem"), ca)
             os.kill(self.bed.pid, signal.SIGHUP)
-            self.await_ready(3)
+            self.await_reload(2)
             raw.request("GET", "/vault/nodes/alice?limit=0")
             self.assertNotIn("x-vo-authenticated", raw.answer().headers)
             shutil.copy(ca + ".old", ca)
