@@ -130,9 +130,6 @@ node_of(struct op_call *call, const struct node_doc *doc, const struct state *s,
 	if (doc->type != NODE_LINK)
 		return ERR_OK;
 	out->target = doc->target;
-	if (!doc->has_target || !vosuri_is_absolute(doc->target))
-		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "the target of a link must be an absolute URI");
 	return target_as_stored(call, &out->target);
 }
 

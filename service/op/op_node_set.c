@@ -69,9 +69,6 @@ patch_of(struct op_call *call, const struct node_doc *doc, struct state *s)
 		e = op_authorize(call, ACL_GRANT, &s->target);
 	if (e != ERR_OK || node->type != NODE_LINK || !doc->has_target)
 		return e;
-	if (!vosuri_is_absolute(doc->target))
-		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "the target of a link must be an absolute URI");
 	patch->set_target = true;
 	patch->target = doc->target;
 	return target_as_stored(call, &patch->target);

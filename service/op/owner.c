@@ -90,9 +90,13 @@ enum err
 target_as_stored(struct op_call *call, struct bytes *target)
 {
 	struct vosuri uri;
-	enum err e = vosuri_parse(call->arena, *target, &call->env->space->names,
-	    (size_t)call->env->settings->path_depth, &uri, &call->why);
+	enum err e;
 
+	if (!vosuri_is_absolute(*target))
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "the target of a link must be an absolute URI");
+	e = vosuri_parse(call->arena, *target, &call->env->space->names,
+	    (size_t)call->env->settings->path_depth, &uri, &call->why);
 	if (e == ERR_NO_MEMORY)
 		return e;
 	if (e != ERR_OK) /* a vos URI with a broken path: it can only be refused */

@@ -28,6 +28,7 @@ void owner_find(struct op_call *call, struct owner_ask *ask,
 /*
  * The target of a link as it is stored: one that names this space carries our authority
  * with '~', so that every client finds its way back (architecture D39).
+ * ERR_INVALID_ARGUMENT: it is not there, or no absolute URI.
  */
 enum err target_as_stored(struct op_call *call, struct bytes *target) ERR_CHECKED;
 
