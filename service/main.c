@@ -128,17 +128,29 @@ block_signals(sigset_t *set)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* A service manager that waits for a message which could not be sent takes the server for
+ * stuck: the log then says why. */
+static void
+tell_manager(const char *state)
+{
+	int sent = sd_notify(0, state);
+
+	if (sent < 0)
+		log_error(
+		    "the service manager was not told %s: %s", state, strerror(-sent));
+}
+
 static void
 reload(struct server *server)
 {
 	struct errinfo why = {.code = ERR_OK};
 
-	(void)sd_notify(0, "RELOADING=1");
+	tell_manager("RELOADING=1");
 	if (server_reload(server, &why) == ERR_OK)
 		log_info("certificates and authorities were read again");
 	else
 		log_error("reload: %s; what was in use stays in use", errinfo_text(&why));
-	(void)sd_notify(0, "READY=1");
+	tell_manager("READY=1");
 }
 
 /* Until a signal ends it. */
@@ -185,9 +197,9 @@ serve(const struct settings *settings)
 		return EXIT_CONFIG;
 	}
 	log_info("quartetd " QUARTET_VERSION " serves %s", settings->resource_id);
-	(void)sd_notify(0, "READY=1");
+	tell_manager("READY=1");
 	wait_for_end(server, &set);
-	(void)sd_notify(0, "STOPPING=1");
+	tell_manager("STOPPING=1");
 	log_info("stopping");
 	if (!server_stop(server)) {
 		log_close();

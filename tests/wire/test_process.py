@@ -200,8 +200,9 @@ class Signals(unittest.TestCase):
         path = os.path.join(self.notify_dir, "notify")
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(path)
-        self.addCleanup(notify.close)
-        threading.Thread(target=self.listen, args=(notify,), daemon=True).start()
+        listener = threading.Thread(target=self.listen, args=(notify,), daemon=True)
+        self.addCleanup(self.end_listening, notify, listener)
+        listener.start()
         os.environ["NOTIFY_SOCKET"] = path
         try:
             self.bed = Testbed.start(settings=["stop_grace=4s"])
@@ -210,11 +211,17 @@ class Signals(unittest.TestCase):
         self.addCleanup(self.bed.close)
 
     def listen(self, notify):
-        try:
-            while message := notify.recv(4096):
-                self.messages += message.decode().splitlines()
-        except OSError:
-            pass
+        while message := notify.recv(4096):
+            self.messages += message.decode().splitlines()
+
+    @staticmethod
+    def end_listening(notify, listener):
+        # A thread still in recv would take the messages of the next test from the socket that
+        # gets this one's number.
+        notify.shutdown(socket.SHUT_RD)
+        listener.join(30)
+        notify.close()
+        assert not listener.is_alive()
 
     def await_ready(self, times):
         wait_until(lambda: self.messages.count("READY=1") >= times, 60)
