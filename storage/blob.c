@@ -143,6 +143,35 @@ queue_removals(struct write *w, const struct blob *blob, struct errinfo *why)
 	return e;
 }
 
+/* The blob of a node, which must be there. */
+static enum err
+load_named(struct write *w, uint64_t id, struct blob *out, struct errinfo *why)
+{
+	enum err e = load(w->txn, id, out, why);
+
+	return e == ERR_NOT_FOUND ? errinfo_set(why, ERR_DAMAGED,
+					"blob %llu has no record", (unsigned long long)id)
+				  : e;
+}
+
+enum err
+blob_write_ref(struct write *w, uint64_t id, struct errinfo *why)
+{
+	struct blob blob;
+	enum err e;
+
+	if (id == 0)
+		return ERR_OK; /* an empty file has no bytes anywhere */
+	e = load_named(w, id, &blob, why);
+	if (e != ERR_OK)
+		return e;
+	if (blob.references == UINT32_MAX)
+		return errinfo_set(
+		    why, ERR_INVALID_ARGUMENT, "there are too many copies of a file");
+	blob.references++;
+	return store(w, &blob, false, why);
+}
+
 enum err
 blob_write_unref(struct write *w, uint64_t id, struct errinfo *why)
 {
@@ -151,11 +180,8 @@ blob_write_unref(struct write *w, uint64_t id, struct errinfo *why)
 	enum err e;
 
 	if (id == 0)
-		return ERR_OK; /* an empty file has no bytes anywhere */
-	e = load(w->txn, id, &blob, why);
-	if (e == ERR_NOT_FOUND)
-		return errinfo_set(
-		    why, ERR_DAMAGED, "blob %llu has no record", (unsigned long long)id);
+		return ERR_OK;
+	e = load_named(w, id, &blob, why);
 	if (e != ERR_OK)
 		return e;
 	if (--blob.references > 0)

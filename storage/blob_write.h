@@ -12,6 +12,9 @@
 enum err blob_write_new(
     struct write *w, const struct blob *blob, struct errinfo *why) ERR_CHECKED;
 
+/* One reference more: another node has these bytes too. */
+enum err blob_write_ref(struct write *w, uint64_t id, struct errinfo *why) ERR_CHECKED;
+
 /* One reference less; with the last one the record goes and the files are queued. */
 enum err blob_write_unref(struct write *w, uint64_t id, struct errinfo *why) ERR_CHECKED;
 

@@ -152,6 +152,31 @@ struct nodes_move {
 void nodes_move(struct store *store, struct nodes_move *r);
 
 /*
+ * Copy a node with everything below it, as `name` below `parent_id`, in one change. No
+ * byte is copied: both nodes have the same blob from then on. The copies belong to
+ * `owner`; they have the properties and permissions of what they are copies of, but no
+ * lock and no quota; the topmost takes what it has no value for from its container.
+ *
+ * `judge` is asked for each node, on the writer's thread, and refuses the whole copy; it
+ * gets `r` to find its own state. Sets id_out and n_out.
+ * ERR_NODE_NOT_FOUND, ERR_CONTAINER_NOT_FOUND, ERR_DUPLICATE_NODE, ERR_PARENT_LOCKED,
+ * ERR_QUOTA, ERR_CYCLE; ERR_TOO_LARGE: more than nodes_max.
+ */
+struct nodes_copy {
+	struct change change;
+	uint64_t id;
+	uint64_t parent_id;
+	struct bytes name;
+	uint64_t owner;
+	uint64_t nodes_max;
+	enum err (*judge)(
+	    struct nodes_copy *r, const struct node *node, struct errinfo *why);
+	uint64_t id_out;
+	uint64_t n_out;
+};
+void nodes_copy(struct store *store, struct nodes_copy *r);
+
+/*
  * Give a data node its bytes: the node `expect_id`, or, when that is 0, a new node `name`
  * below `parent_id` with `owner`. The blob is durable at blob.have already. The bytes it
  * replaces go to the removal queue; a missing copy gets its row in the repair table.

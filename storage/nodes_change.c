@@ -15,8 +15,8 @@
 
 enum { ANCESTORS_MAX = 65536 };
 
-static enum err
-put_child(struct write *w, const struct node *node, struct errinfo *why)
+enum err
+nodes_write_entry(struct write *w, const struct node *node, struct errinfo *why)
 {
 	struct key key = key_child(node->parent_id, node->name);
 	uint8_t value[9];
@@ -39,8 +39,9 @@ delete_child(struct write *w, const struct node *node, struct errinfo *why)
 				  : e;
 }
 
-static enum err
-put_node(struct write *w, const struct node *node, bool is_new, struct errinfo *why)
+enum err
+nodes_write_record(
+    struct write *w, const struct node *node, bool is_new, struct errinfo *why)
 {
 	struct key key = key_id(node->id);
 	enum err e;
@@ -55,9 +56,8 @@ put_node(struct write *w, const struct node *node, bool is_new, struct errinfo *
 		   : db_put(w->txn, DB_NODE, key_bytes(&key), str_bytes(&w->record), why);
 }
 
-/* A container that can take children, or lose them. */
-static enum err
-load_parent(struct write *w, uint64_t id, struct node *out, struct errinfo *why)
+enum err
+nodes_write_container(struct write *w, uint64_t id, struct node *out, struct errinfo *why)
 {
 	enum err e = nodes_load(w->txn, id, &w->arena, out, why);
 
@@ -66,24 +66,25 @@ load_parent(struct write *w, uint64_t id, struct node *out, struct errinfo *why)
 	return e;
 }
 
-static enum err
-load_node(struct write *w, uint64_t id, struct node *out, struct errinfo *why)
+enum err
+nodes_write_load(struct write *w, uint64_t id, struct node *out, struct errinfo *why)
 {
 	enum err e = nodes_load(w->txn, id, &w->arena, out, why);
 
 	return e == ERR_NODE_NOT_FOUND ? errinfo_set(why, e, "the node is gone") : e;
 }
 
-static enum err
-locked(const struct node *node, enum err code, struct errinfo *why)
+enum err
+nodes_write_check_lock(const struct node *node, enum err code, struct errinfo *why)
 {
 	if (node->is_locked != NODE_TRUE)
 		return ERR_OK;
 	return errinfo_set(why, code, "'%.*s' is locked", BYTES_ARG(node->name));
 }
 
-static enum err
-check_free(struct write *w, uint64_t parent, struct bytes name, struct errinfo *why)
+enum err
+nodes_write_check_free(
+    struct write *w, uint64_t parent, struct bytes name, struct errinfo *why)
 {
 	uint64_t id;
 	enum err e = nodes_child_id(w->txn, parent, name, &id, why);
@@ -108,9 +109,8 @@ size_of(const struct node *node)
 	    (int64_t)node->length, node_type_has_bytes(node->type) ? 1 : 0};
 }
 
-/* What a new node takes from its container (server-contract 5.2, architecture D33). */
-static void
-inherit(struct node *node, const struct node *parent)
+void
+nodes_write_inherit(struct node *node, const struct node *parent)
 {
 	bool from_parent = parent->inherits == NODE_TRUE;
 
@@ -130,17 +130,17 @@ inherit(struct node *node, const struct node *parent)
 static enum err
 insert(struct write *w, struct node *node, const struct node *parent, struct errinfo *why)
 {
-	enum err e = check_free(w, parent->id, node->name, why);
+	enum err e = nodes_write_check_free(w, parent->id, node->name, why);
 
 	if (e != ERR_OK)
 		return e;
 	node->id = write_take(w, COUNTER_NODE, 1);
 	node->parent_id = parent->id;
 	node->created_ms = node->changed_ms = w->now_ms;
-	inherit(node, parent);
-	e = put_node(w, node, true, why);
+	nodes_write_inherit(node, parent);
+	e = nodes_write_record(w, node, true, why);
 	if (e == ERR_OK)
-		e = put_child(w, node, why);
+		e = nodes_write_entry(w, node, why);
 	if (e == ERR_OK)
 		e = totals_add(
 		    w->totals, w->txn, parent->id, size_of(node), node->length, why);
@@ -152,10 +152,10 @@ apply_create(struct change *change, struct write *w)
 {
 	struct nodes_create *r = container_of(change, struct nodes_create, change);
 	struct node node = r->node, parent;
-	enum err e = load_parent(w, r->parent_id, &parent, &change->why);
+	enum err e = nodes_write_container(w, r->parent_id, &parent, &change->why);
 
 	if (e == ERR_OK)
-		e = locked(&parent, ERR_PARENT_LOCKED, &change->why);
+		e = nodes_write_check_lock(&parent, ERR_PARENT_LOCKED, &change->why);
 	if (e != ERR_OK)
 		return e;
 	node.blob_id = node.length = node.total_bytes = node.total_files = 0;
@@ -182,7 +182,7 @@ nodes_write_root(struct write *w, uint64_t owner, struct errinfo *why)
 	};
 
 	CHECK(root.id == NODE_ROOT_ID);
-	return put_node(w, &root, true, why);
+	return nodes_write_record(w, &root, true, why);
 }
 
 /* Both lists ascend by URI: one pass merges them. */
@@ -252,7 +252,7 @@ apply_update(struct change *change, struct write *w)
 {
 	struct nodes_update *r = container_of(change, struct nodes_update, change);
 	struct node node;
-	enum err e = load_node(w, r->id, &node, &change->why);
+	enum err e = nodes_write_load(w, r->id, &node, &change->why);
 
 	if (e == ERR_OK)
 		e = merge_properties(
@@ -261,7 +261,7 @@ apply_update(struct change *change, struct write *w)
 		return e;
 	patch_fields(&node, &r->patch);
 	touch(&node, w->now_ms);
-	return put_node(w, &node, false, &change->why);
+	return nodes_write_record(w, &node, false, &change->why);
 }
 
 static enum err
@@ -307,25 +307,25 @@ apply_delete(struct change *change, struct write *w)
 	struct nodes_delete *r = container_of(change, struct nodes_delete, change);
 	struct errinfo *why = &change->why;
 	struct node node, parent;
-	enum err e = load_node(w, r->id, &node, why);
+	enum err e = nodes_write_load(w, r->id, &node, why);
 
 	if (e != ERR_OK)
 		return e;
 	if (node.parent_id == 0)
 		return errinfo_set(why, ERR_DENIED, "the root cannot be deleted");
-	e = load_parent(w, node.parent_id, &parent, why);
+	e = nodes_write_container(w, node.parent_id, &parent, why);
 	if (e == ERR_OK)
-		e = locked(&node, ERR_NODE_LOCKED, why);
+		e = nodes_write_check_lock(&node, ERR_NODE_LOCKED, why);
 	if (e == ERR_OK)
-		e = locked(&parent, ERR_NODE_LOCKED, why);
+		e = nodes_write_check_lock(&parent, ERR_NODE_LOCKED, why);
 	if (e == ERR_OK && node.type == NODE_CONTAINER)
 		e = check_empty(w, &node, why);
 	return e == ERR_OK ? remove_node(w, &node, why) : e;
 }
 
-/* May `id` move below `parent_id`, that is: is it not one of its ancestors? */
-static enum err
-check_acyclic(struct write *w, uint64_t id, uint64_t parent_id, struct errinfo *why)
+enum err
+nodes_write_check_acyclic(
+    struct write *w, uint64_t id, uint64_t parent_id, struct errinfo *why)
 {
 	enum err e = ERR_OK;
 
@@ -349,9 +349,8 @@ check_acyclic(struct write *w, uint64_t id, uint64_t parent_id, struct errinfo *
 		   : e;
 }
 
-/* Everything in and below a node, as the batch has it now. */
-static struct total
-subtree_size(struct write *w, const struct node *node)
+struct total
+nodes_write_size(struct write *w, const struct node *node)
 {
 	struct total pending;
 
@@ -366,7 +365,7 @@ static enum err
 relink(struct write *w, struct node *node, const struct node *to, struct bytes name,
     struct errinfo *why)
 {
-	struct total size = subtree_size(w, node);
+	struct total size = nodes_write_size(w, node);
 	uint64_t from_id = node->parent_id;
 	enum err e = delete_child(w, node, why);
 
@@ -375,9 +374,9 @@ relink(struct write *w, struct node *node, const struct node *to, struct bytes n
 	node->parent_id = to->id;
 	node->name = name;
 	touch(node, w->now_ms);
-	e = put_node(w, node, false, why);
+	e = nodes_write_record(w, node, false, why);
 	if (e == ERR_OK)
-		e = put_child(w, node, why);
+		e = nodes_write_entry(w, node, why);
 	if (e == ERR_OK && from_id != to->id) {
 		e = totals_add(w->totals, w->txn, from_id,
 		    (struct total){-size.bytes, -size.files}, 0, why);
@@ -394,25 +393,25 @@ apply_move(struct change *change, struct write *w)
 	struct nodes_move *r = container_of(change, struct nodes_move, change);
 	struct errinfo *why = &change->why;
 	struct node node, from, to;
-	enum err e = load_node(w, r->id, &node, why);
+	enum err e = nodes_write_load(w, r->id, &node, why);
 
 	if (e != ERR_OK)
 		return e;
 	if (node.parent_id == 0)
 		return errinfo_set(why, ERR_DENIED, "the root cannot be moved");
-	e = load_parent(w, node.parent_id, &from, why);
+	e = nodes_write_container(w, node.parent_id, &from, why);
 	if (e == ERR_OK)
-		e = load_parent(w, r->parent_id, &to, why);
+		e = nodes_write_container(w, r->parent_id, &to, why);
 	if (e == ERR_OK)
-		e = locked(&node, ERR_NODE_LOCKED, why);
+		e = nodes_write_check_lock(&node, ERR_NODE_LOCKED, why);
 	if (e == ERR_OK)
-		e = locked(&from, ERR_NODE_LOCKED, why);
+		e = nodes_write_check_lock(&from, ERR_NODE_LOCKED, why);
 	if (e == ERR_OK)
-		e = locked(&to, ERR_NODE_LOCKED, why);
+		e = nodes_write_check_lock(&to, ERR_NODE_LOCKED, why);
 	if (e == ERR_OK)
-		e = check_acyclic(w, node.id, to.id, why);
+		e = nodes_write_check_acyclic(w, node.id, to.id, why);
 	if (e == ERR_OK)
-		e = check_free(w, to.id, r->name, why);
+		e = nodes_write_check_free(w, to.id, r->name, why);
 	return e == ERR_OK ? relink(w, &node, &to, r->name, why) : e;
 }
 
@@ -441,7 +440,7 @@ put_new_file(struct nodes_put_file *r, struct write *w, const struct node *paren
 	    .owner = r->owner,
 	    .quota = NODE_NO_QUOTA,
 	};
-	enum err e = locked(parent, ERR_PARENT_LOCKED, why);
+	enum err e = nodes_write_check_lock(parent, ERR_PARENT_LOCKED, why);
 
 	if (e != ERR_OK)
 		return e;
@@ -463,11 +462,11 @@ replace_file(struct nodes_put_file *r, struct write *w, struct node *node)
 	if (!node_type_has_bytes(node->type))
 		return errinfo_set(why, ERR_INVALID_ARGUMENT, "'%.*s' is not a data node",
 		    BYTES_ARG(node->name));
-	e = locked(node, ERR_NODE_LOCKED, why);
+	e = nodes_write_check_lock(node, ERR_NODE_LOCKED, why);
 	if (e != ERR_OK)
 		return e;
 	set_content(node, r, w->now_ms);
-	e = put_node(w, node, false, why);
+	e = nodes_write_record(w, node, false, why);
 	if (e == ERR_OK)
 		e = totals_add(
 		    w->totals, w->txn, node->parent_id, delta, r->blob.length, why);
@@ -485,7 +484,7 @@ apply_put_file(struct change *change, struct write *w)
 	struct errinfo *why = &change->why;
 	struct node parent, node;
 	uint64_t id = 0;
-	enum err e = load_parent(w, r->parent_id, &parent, why);
+	enum err e = nodes_write_container(w, r->parent_id, &parent, why);
 
 	if (e != ERR_OK)
 		return e;
@@ -503,7 +502,7 @@ apply_put_file(struct change *change, struct write *w)
 	if (id == 0) {
 		e = put_new_file(r, w, &parent);
 	} else {
-		e = load_node(w, id, &node, why);
+		e = nodes_write_load(w, id, &node, why);
 		if (e == ERR_OK)
 			e = replace_file(r, w, &node);
 	}

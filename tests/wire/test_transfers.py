@@ -10,25 +10,7 @@ import urllib.parse
 import xml.etree.ElementTree as ET
 
 from quartet_test import VOS, Testbed, main
-
-CORE = "ivo://ivoa.net/vospace/core#"
-BY_TLS = "ivo://ivoa.net/sso#tls-with-certificate"
-UWS = "http://www.ivoa.net/xml/UWS/v1.0"
-XLINK = "http://www.w3.org/1999/xlink"
-XML = {"Content-Type": "text/xml"}
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-def protocol(name, *methods):
-    inner = "".join(f'<vos:securityMethod uri="{m}"/>' for m in methods)
-    return f'<vos:protocol uri="{CORE}{name}">{inner}</vos:protocol>'
-
-
-def transfer(target, direction, *protocols, view="", keep=None, more=""):
-    keep = "" if keep is None else f"<vos:keepBytes>{keep}</vos:keepBytes>"
-    return (f'<vos:transfer xmlns:vos="{VOS}" version="2.1"><vos:target>{target}</vos:target>'
-            f'<vos:direction>{direction}</vos:direction>{view}{"".join(protocols)}{keep}{more}'
-            f'</vos:transfer>')
+from transfers import BY_TLS, CORE, FORM, UWS, XLINK, XML, TransferJobs, protocol, transfer
 
 
 class Negotiated:
@@ -63,7 +45,7 @@ PUSH = [protocol("httpsput", BY_TLS), protocol("httpsput")]
 PULL = [protocol("httpsget", BY_TLS), protocol("httpsget")]
 
 
-class Transfers(unittest.TestCase):
+class Transfers(unittest.TestCase, TransferJobs):
     @classmethod
     def setUpClass(cls):
         cls.bed = Testbed.start()
@@ -321,34 +303,13 @@ class Transfers(unittest.TestCase):
 
     # Moves
 
-    def job(self, document, user="alice"):
-        made = self.bed.ask("POST", "/transfers", user, document, XML)
-        self.assertEqual(made.status, 303, made.body)
-        return made.headers["Location"]
-
-    def run_job(self, url, user="alice"):
-        self.assertEqual(self.bed.ask("GET", url + "/phase", user).body, b"PENDING")
-        ran = self.bed.ask("POST", url + "/phase", user, "PHASE=RUN", FORM)
-        self.assertEqual((ran.status, ran.headers["Location"]), (303, url))
-        return ET.fromstring(self.bed.ask("GET", url + "?WAIT=5", user).body)
-
-    def move(self, source, destination, user="alice", keep="false"):
-        url = self.job(transfer(self.bed.uri(source), self.bed.uri(destination), keep=keep), user)
-        job = self.run_job(url, user)
-        self.assertIn(job.findtext(f"{{{UWS}}}phase"), ("COMPLETED", "ERROR"))
-        error = self.bed.ask("GET", url + "/error", user)
-        results = [(r.get("id"), r.get(f"{{{XLINK}}}href")) for r in job.iter(f"{{{UWS}}}result")]
-        return (job.findtext(f"{{{UWS}}}phase"), results,
-                error.body.decode() if error.status == 200 else None,
-                job.findtext(f"{{{UWS}}}errorSummary/{{{UWS}}}message"))
-
     def assert_moved(self, source, destination, final=None, user="alice"):
-        phase, results, error, _ = self.move(source, destination, user)
+        phase, results, error, _ = self.relocate(source, destination, user)
         self.assertEqual((phase, error), ("COMPLETED", None))
         self.assertEqual(results, [("destination", self.bed.uri(final or destination))])
 
     def assert_not_moved(self, source, destination, word, user="alice", text=None, keep="false"):
-        phase, results, error, summary = self.move(source, destination, user, keep)
+        phase, results, error, summary = self.relocate(source, destination, user, keep)
         self.assertEqual((phase, results, error), ("ERROR", [], word))
         if text is not None:
             self.assertIn(text, summary)
@@ -443,17 +404,32 @@ class Transfers(unittest.TestCase):
         self.assertEqual(self.bed.tool("quota", "/bob", "1000")[0], 0)
         self.assert_not_moved("/public/heavy", "/bob/heavy", "QuotaExceeded", "bob")
 
+    def test_the_server_chooses_the_name_for_auto(self):
+        self.bed.put("/alice/named", b"mine")
+        phase, results, _, _ = self.relocate("/alice/named", "/alice/.auto")
+        self.assertEqual(phase, "COMPLETED")
+        path = results[0][1].removeprefix(self.bed.uri(""))
+        self.assertRegex(path, r"^/alice/[0-9a-f]{16}$")
+        self.assertEqual(self.bed.get(path).body, b"mine")
+
+    def test_a_link_that_is_no_way_to_a_container_is_in_the_way(self):
+        self.bed.put("/alice/w", b"w")
+        self.bed.put("/alice/wt", b"t")
+        for name, target, word in [("dangling", self.bed.uri("/alice/nowhere"), "UnreadableLinkTarget"),
+                                   ("lost", self.bed.uri("/alice/no/where"), "UnreadableLinkTarget"),
+                                   ("tofile", self.bed.uri("/alice/wt"), "DuplicateNode."),
+                                   ("outside", "https://example.org/x", "DuplicateNode.")]:
+            with self.subTest(link=name):
+                self.bed.create("LinkNode", f"/alice/{name}", target=target)
+                self.assert_not_moved("/alice/w", f"/alice/{name}", word)
+        self.assertEqual((self.status("/alice/w"), self.status("/alice/nowhere")), (200, 404))
+
     def test_reserved_names_and_foreign_places(self):
         self.bed.put("/alice/n", b"x")
-        self.assert_not_moved("/alice/n", "/alice/.auto", "InvalidArgument")
+        self.assert_not_moved("/alice/n", "/alice/.null", "InvalidArgument")
         url = self.job(transfer(self.bed.uri("/alice/n"), "vos://elsewhere.org~vault/x", keep="false"))
         self.run_job(url)
         self.assertEqual(self.bed.ask("GET", url + "/error", "alice").body, b"InvalidURI")
-
-    def test_a_copy_says_that_it_is_not_offered(self):
-        self.bed.put("/alice/copied", b"x")
-        self.assert_not_moved("/alice/copied", "/alice/copy", "OperationNotSupported", keep="true")
-        self.assertEqual(self.status("/alice/copy"), 404)
 
     def test_transfers_with_other_services_say_so(self):
         for direction in ["pullToVoSpace", "pushFromVoSpace"]:
