@@ -196,14 +196,14 @@ caller_in_groups(struct caller *c, const struct node_groups *groups, bool *membe
 	*member_out = false;
 	for (size_t i = 0;
 	     e == ERR_OK && i < groups->n && !*member_out && c->n_groups > 0; i++) {
-		struct group group;
 		struct bytes name;
+		uint64_t id;
 
 		if (!caller_group_name(c, groups->uri[i], &name))
 			continue;
-		e = groups_find(c->reader, c->arena, name, &group, why);
+		e = groups_id(c->reader, name, &id, why);
 		if (e == ERR_OK)
-			*member_out = has_group(c, group.id);
+			*member_out = has_group(c, id);
 		else if (e == ERR_NOT_FOUND)
 			e = ERR_OK;
 	}

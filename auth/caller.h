@@ -66,7 +66,7 @@ enum err caller_in_groups(struct caller *c, const struct node_groups *groups,
  */
 bool caller_group_name(const struct caller *c, struct bytes uri, struct bytes *name_out);
 
-/* The facts acl wants of one node. */
+/* The facts acl wants of one node. No memory is kept: it may be asked for millions. */
 enum err caller_judge(struct caller *c, const struct node *node, struct acl_node *out,
     struct errinfo *why) ERR_CHECKED;
 

@@ -78,6 +78,9 @@ enum err accounts_identity_of_dn(struct store_reader *reader, struct arena *a,
 
 enum err groups_find(struct store_reader *reader, struct arena *a, struct bytes name,
     struct group *out, struct errinfo *why) ERR_CHECKED;
+/* Only its number; nothing is copied. */
+enum err groups_id(struct store_reader *reader, struct bytes name, uint64_t *id_out,
+    struct errinfo *why) ERR_CHECKED;
 enum err groups_get(struct store_reader *reader, struct arena *a, uint64_t id,
     struct group *out, struct errinfo *why) ERR_CHECKED;
 enum err groups_list(struct store_reader *reader, struct arena *a, struct bytes after,

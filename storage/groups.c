@@ -142,6 +142,20 @@ groups_find(struct store_reader *reader, struct arena *a, struct bytes name,
 }
 
 enum err
+groups_id(
+    struct store_reader *reader, struct bytes name, uint64_t *id_out, struct errinfo *why)
+{
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = group_id(txn, name, id_out, why);
+	store_read_end(reader);
+	return e;
+}
+
+enum err
 groups_get(struct store_reader *reader, struct arena *a, uint64_t id, struct group *out,
     struct errinfo *why)
 {

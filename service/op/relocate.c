@@ -5,13 +5,9 @@
 #include "service/op/owner.h"
 #include "service/op/target.h"
 
-enum { JUDGE_ARENA = 1024 * 1024 };
-
-/* Who copies, for the writer's thread: what it asks is its own. */
+/* Who copies, for the writer's thread. */
 struct copier {
-	struct caller caller; /* its groups are known */
-	struct store_reader *reader;
-	struct arena arena; /* of one judgement */
+	struct caller caller; /* its groups are known, its reader is its own */
 	bool owns_allocation; /* that the source lies in */
 };
 
@@ -36,9 +32,8 @@ struct state {
 static void
 release(struct state *s)
 {
-	store_reader_free(s->copier.reader);
-	s->copier.reader = NULL;
-	arena_release(&s->copier.arena);
+	store_reader_free(s->copier.caller.reader);
+	s->copier.caller.reader = NULL;
 }
 
 static void
@@ -200,19 +195,15 @@ static enum err
 judge(struct nodes_copy *r, const struct node *node, struct errinfo *why)
 {
 	struct copier *by = &container_of(r, struct state, change.copy)->copier;
-	struct caller caller = by->caller;
 	struct acl_node way[3] = {{.is_public = true}, {.is_owner = by->owns_allocation}};
 	struct acl_facts facts = {
 	    .node = way, .n = 3, .allocation = by->owns_allocation ? 1 : 0};
-	enum err e;
+	enum err e = caller_judge(&by->caller, node, &way[2], why);
 
-	arena_clear(&by->arena);
-	caller.arena = &by->arena;
-	caller.reader = by->reader;
-	e = caller_judge(&caller, node, &way[2], why);
 	if (e != ERR_OK || node->type == NODE_LINK || acl_can_read(&facts, 2))
 		return e;
-	return errinfo_set(why, caller.is_anonymous ? ERR_NOT_AUTHENTICATED : ERR_DENIED,
+	return errinfo_set(why,
+	    by->caller.is_anonymous ? ERR_NOT_AUTHENTICATED : ERR_DENIED,
 	    "'%.*s' cannot be read", BYTES_ARG(node->name));
 }
 
@@ -221,13 +212,14 @@ make_copier(struct state *s)
 {
 	const struct acl_facts *facts = &s->source.facts;
 	struct node_groups none = {.n = 0};
+	struct store_reader *reader = NULL;
 	bool member;
 	enum err e = caller_in_groups(s->call->caller, &none, &member, &s->call->why);
 
 	if (e == ERR_OK)
-		e = store_reader_new(
-		    s->call->env->store, &s->copier.reader, &s->call->why);
+		e = store_reader_new(s->call->env->store, &reader, &s->call->why);
 	s->copier.caller = *s->call->caller;
+	s->copier.caller.reader = reader;
 	s->copier.owns_allocation =
 	    facts->allocation != 0 && facts->node[facts->allocation].is_owner;
 	return e;
@@ -329,7 +321,6 @@ relocate(struct job_run *run, struct job_call *jc, const struct transfer_doc *do
 	s->jc = jc;
 	s->call = &jc->call;
 	s->doc = doc;
-	arena_init(&s->copier.arena, JUDGE_ARENA);
 	e = find_both(s);
 	if (e != ERR_OK)
 		fail(s, e);

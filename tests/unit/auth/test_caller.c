@@ -296,6 +296,29 @@ the_facts_of_a_node_are_the_callers(void **state)
 	assert_false(facts.is_public);
 }
 
+static void
+judging_takes_no_memory(void **state)
+{
+	struct catalogue *c = *state;
+	uint64_t ann = account(c, "ann");
+	struct caller caller = nobody(c);
+	struct node node = {
+	    .owner = OWNER,
+	    .group_read = {.uri = {{"ivo://example.org/gms?ours", 26}}, .n = 1},
+	};
+	struct acl_node facts;
+	size_t used;
+
+	(void)group(c, "ours", MEMBER_USER, ann);
+	assert_ok(caller_from_identity(&caller, ann, &c->why), &c->why);
+	assert_ok(caller_judge(&caller, &node, &facts, &c->why), &c->why);
+	used = c->arena.used_bytes;
+	for (int i = 0; i < 1000; i++)
+		assert_ok(caller_judge(&caller, &node, &facts, &c->why), &c->why);
+	assert_true(facts.in_read_group);
+	assert_int_equal(c->arena.used_bytes, used);
+}
+
 int
 main(void)
 {
@@ -310,6 +333,7 @@ main(void)
 	    CATALOGUE_TEST(the_two_authorities_name_one_group),
 	    CATALOGUE_TEST(a_member_is_one_through_nested_groups_too),
 	    CATALOGUE_TEST(one_of_four_groups_is_enough),
+	    CATALOGUE_TEST(judging_takes_no_memory),
 	    CATALOGUE_TEST(the_facts_of_a_node_are_the_callers),
 	};
 
