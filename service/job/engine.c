@@ -22,6 +22,7 @@ remove_job(struct jobs *jobs, struct job_entry *entry)
 	(void)engine_unqueue(jobs, entry);
 	if (runs)
 		engine_tell_to_end(entry); /* may be the end of the run */
+	engine_abort_part(entry);
 	keep_remove(jobs, entry);
 }
 
@@ -37,7 +38,8 @@ make_room(struct jobs *jobs, const struct job *job)
 		return true;
 	for (e = owner->oldest; e != NULL; e = newer) {
 		newer = e->newer;
-		if (e->run == NULL && e->waiting == NULL && e->creator == NULL &&
+		if (e->run == NULL && e->part == NULL && e->waiting == NULL &&
+		    e->creator == NULL &&
 		    (e->list == JOB_LIST_SYNC || !job_phase_is_active(e->phase))) {
 			remove_job(jobs, e);
 			return true;
@@ -203,6 +205,7 @@ abort_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 		engine_tell_to_end(entry);
 	} else {
 		(void)engine_unqueue(jobs, entry);
+		engine_abort_part(entry);
 		(void)engine_change_phase(jobs, entry, JOB_ABORTED);
 		engine_answer_job(jobs, ask, entry);
 	}
@@ -350,6 +353,9 @@ handle(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 	case JOB_ASK_REMOVE:
 		remove_job(jobs, entry);
 		engine_answer(ask, ERR_OK);
+		break;
+	case JOB_ASK_BEGIN:
+		engine_begin_part(jobs, ask, entry);
 		break;
 	case JOB_ASK_CREATE:
 	case JOB_ASK_LIST:
@@ -536,7 +542,7 @@ jobs_stop(struct jobs *jobs)
 bool
 jobs_quiet(const struct jobs *jobs)
 {
-	return jobs->n_running == 0 && jobs->n_writing == 0;
+	return jobs->n_running == 0 && jobs->n_writing == 0 && jobs->n_parts == 0;
 }
 
 void

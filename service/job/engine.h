@@ -54,7 +54,7 @@ struct job_runner {
 
 /* How a job ended, or stands. Text is copied. */
 struct job_outcome {
-	enum job_phase phase; /* EXECUTING: its part is done, the client's is not */
+	enum job_phase phase; /* EXECUTING, SUSPENDED: its part is done, the client's is not */
 	const struct job_pair *results;
 	size_t n_results;
 	const char *fault; /* NULL: none */
@@ -92,6 +92,7 @@ enum job_verb {
 	JOB_ASK_ABORT,
 	JOB_ASK_EDIT,
 	JOB_ASK_REMOVE,
+	JOB_ASK_BEGIN, /* the part that a request does, see job_part below */
 };
 
 struct job_ask {
@@ -124,6 +125,7 @@ struct job_ask {
 	enum err err;
 	struct errinfo why;
 	struct job job;
+	struct job_part *part; /* BEGIN */
 	const struct job *list_out;
 	size_t n_list;
 	/* The engine's own. */
@@ -136,5 +138,19 @@ struct job_ask {
 };
 
 void jobs_ask(struct jobs *jobs, struct job_ask *ask);
+
+/*
+ * part - what a request does for a job: the stream of an archive, for one.
+ *
+ * JOB_ASK_BEGIN takes a job from SUSPENDED to EXECUTING and gives a part, which whoever
+ * asked owes one jobs_end_part, from any thread. Between the two it can look whether the
+ * job was aborted or removed, or the service stops.
+ */
+struct job_part;
+
+bool job_part_is_aborted(const struct job_part *part);
+/* COMPLETED, or ERROR with a fault and a text, which are copied. Frees the part. */
+void jobs_end_part(
+    struct job_part *part, enum job_phase phase, const char *fault, const char *message);
 
 #endif

@@ -34,7 +34,7 @@ struct jobs {
 	size_t recent_bytes;
 	struct job_entry *queue, **queue_last;
 	unsigned n_long; /* running */
-	unsigned n_running, n_writing;
+	unsigned n_running, n_writing, n_parts;
 	bool stopping;
 };
 
@@ -77,6 +77,12 @@ bool engine_unqueue(struct jobs *jobs, struct job_entry *entry);
 void engine_start_next(struct jobs *jobs);
 /* May be the end of the run, too. */
 void engine_tell_to_end(struct job_entry *entry);
+
+/* part.c */
+
+void engine_begin_part(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry);
+/* Whoever does the job's part is told to end; what he reports is not looked at. */
+void engine_abort_part(struct job_entry *entry);
 
 /* engine.c */
 

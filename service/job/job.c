@@ -11,6 +11,7 @@ static const struct bytes phase_names[JOB_PHASES] = {
     [JOB_COMPLETED] = {"COMPLETED", 9},
     [JOB_ERROR] = {"ERROR", 5},
     [JOB_ABORTED] = {"ABORTED", 7},
+    [JOB_SUSPENDED] = {"SUSPENDED", 9},
 };
 
 struct bytes

@@ -34,6 +34,7 @@ enum job_phase {
 	JOB_COMPLETED = 4,
 	JOB_ERROR = 5,
 	JOB_ABORTED = 6,
+	JOB_SUSPENDED = 7, /* waits for a request that does its work */
 	JOB_PHASES
 };
 
@@ -67,11 +68,12 @@ struct job {
 struct bytes job_phase_name(enum job_phase phase);
 bool job_phase_parse(struct bytes text, enum job_phase *out);
 
-/* PENDING, QUEUED and EXECUTING: something can still happen by itself or by RUN. */
+/* Something can still happen: by itself, by RUN, by a request. */
 static inline bool
 job_phase_is_active(enum job_phase phase)
 {
-	return phase == JOB_PENDING || phase == JOB_QUEUED || phase == JOB_EXECUTING;
+	return phase == JOB_PENDING || phase == JOB_QUEUED || phase == JOB_EXECUTING ||
+	       phase == JOB_SUSPENDED;
 }
 
 /*

@@ -179,7 +179,7 @@ job_run_end(struct job_run *run, const struct job_outcome *outcome)
 			log_warning("job %llu: %s", (unsigned long long)entry->number,
 			    errinfo_text(&why));
 		end_run(entry);
-		engine_wake(jobs, entry, outcome->phase == JOB_EXECUTING);
+		engine_wake(jobs, entry, job_phase_is_active(outcome->phase));
 	}
 	engine_start_next(jobs);
 }

@@ -19,6 +19,7 @@ enum {
 };
 
 struct job_ask;
+struct job_part;
 struct job_run;
 struct jobs;
 
@@ -45,6 +46,7 @@ struct job_entry {
 	struct job_ask *waiting; /* for another phase */
 	struct job_ask *creator; /* waits until the record is durable */
 	struct job_run *run; /* while it executes something */
+	struct job_part *part; /* while a request does */
 	struct jobs_put put;
 	const char *put_record; /* what is being written; often that of `record` */
 	bool putting, dirty; /* being written; changed since */
