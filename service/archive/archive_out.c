@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/archive/archive_out.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <locale.h>
+#include <stdlib.h>
+
+#include "service/core/str.h"
+
+enum {
+	HELD_MAX = 64 * 1024 * 1024,
+	FILE_MODE = 0644,
+	FOLDER_MODE = 0755,
+	LINK_MODE = 0777
+};
+
+struct archive_out {
+	struct archive *archive;
+	struct archive_entry *entry;
+	locale_t utf8; /* what libarchive takes names for */
+	struct str held; /* made, and from `at` on not taken */
+	size_t at;
+	uint64_t due; /* bytes the file still has to get */
+};
+
+/* libarchive's calls see the thread's locale; ours hold it for the call only. */
+#define WITH_UTF8(a, call)                                                               \
+	do {                                                                             \
+		locale_t before = uselocale((a)->utf8);                                  \
+                                                                                         \
+		call;                                                                    \
+		(void)uselocale(before);                                                 \
+	} while (0)
+
+static la_ssize_t
+on_bytes(struct archive *archive, void *arg, const void *p, size_t n)
+{
+	struct archive_out *a = arg;
+
+	str_add(&a->held, (struct bytes){p, n});
+	if (str_failed(&a->held)) {
+		archive_set_error(archive, 0, "no memory for an archive");
+		return -1;
+	}
+	return (la_ssize_t)n;
+}
+
+static enum err
+failed(struct archive_out *a, struct errinfo *why)
+{
+	const char *text = archive_error_string(a->archive);
+
+	return errinfo_set(why, str_failed(&a->held) ? ERR_NO_MEMORY : ERR_INTERNAL,
+	    "archive: %s", text == NULL ? "failed" : text);
+}
+
+static int
+set_format(struct archive *archive, enum archive_format format)
+{
+	if (format == ARCHIVE_TAR)
+		return archive_write_set_format_pax_restricted(archive);
+	return archive_write_set_format_zip(archive) == ARCHIVE_OK &&
+		       archive_write_set_options(
+			   archive, "zip:compression=deflate,zip:compression-level=1") ==
+			   ARCHIVE_OK
+		   ? ARCHIVE_OK
+		   : ARCHIVE_FATAL;
+}
+
+/* Blocks of the output are the reader's affair: nothing is kept back or filled up. */
+static int
+open_archive(struct archive_out *a, enum archive_format format)
+{
+	int r = set_format(a->archive, format);
+
+	if (r == ARCHIVE_OK)
+		r = archive_write_set_bytes_per_block(a->archive, 0);
+	if (r == ARCHIVE_OK)
+		r = archive_write_set_bytes_in_last_block(a->archive, 1);
+	return r == ARCHIVE_OK
+		   ? archive_write_open2(a->archive, a, NULL, on_bytes, NULL, NULL)
+		   : r;
+}
+
+enum err
+archive_out_new(enum archive_format format, struct archive_out **out, struct errinfo *why)
+{
+	struct archive_out *a = calloc(1, sizeof *a);
+	enum err e = ERR_OK;
+	int r;
+
+	if (a == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an archive");
+	str_init(&a->held, HELD_MAX);
+	a->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	a->archive = archive_write_new();
+	a->entry = archive_entry_new();
+	if (a->utf8 == (locale_t)0 || a->archive == NULL || a->entry == NULL) {
+		archive_out_free(a);
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an archive");
+	}
+	WITH_UTF8(a, r = open_archive(a, format));
+	if (r != ARCHIVE_OK) {
+		e = failed(a, why);
+		archive_out_free(a);
+		return e;
+	}
+	*out = a;
+	return ERR_OK;
+}
+
+void
+archive_out_free(struct archive_out *a)
+{
+	if (a == NULL)
+		return;
+	archive_entry_free(a->entry);
+	if (a->archive != NULL) {
+		/* It may have been left in the middle: then it must not be finished. */
+		(void)archive_write_fail(a->archive);
+		(void)archive_write_free(a->archive);
+	}
+	if (a->utf8 != (locale_t)0)
+		freelocale(a->utf8);
+	str_release(&a->held);
+	free(a);
+}
+
+/* What libarchive wants terminated. Names of nodes have no NUL inside (D25). */
+static enum err
+set_names(struct archive_out *a, const struct archive_member *m, struct errinfo *why)
+{
+	bool is_folder = m->kind == ARCHIVE_FOLDER;
+	struct str text;
+	enum err e = ERR_OK;
+
+	str_init(&text, HELD_MAX);
+	str_add(&text, m->path);
+	if (is_folder)
+		str_addc(&text, '/');
+	if (!str_failed(&text))
+		archive_entry_set_pathname_utf8(a->entry, text.p);
+	if (m->kind == ARCHIVE_LINK) {
+		str_clear(&text);
+		str_add(&text, m->target);
+		if (!str_failed(&text))
+			archive_entry_set_symlink_utf8(a->entry, text.p);
+	}
+	if (str_failed(&text))
+		e = errinfo_set(why, ERR_NO_MEMORY, "no memory for a name");
+	str_release(&text);
+	return e;
+}
+
+enum err
+archive_out_begin(
+    struct archive_out *a, const struct archive_member *m, struct errinfo *why)
+{
+	static const struct {
+		unsigned type, mode;
+	} kinds[] = {
+	    [ARCHIVE_FILE] = {AE_IFREG, FILE_MODE},
+	    [ARCHIVE_FOLDER] = {AE_IFDIR, FOLDER_MODE},
+	    [ARCHIVE_LINK] = {AE_IFLNK, LINK_MODE},
+	};
+	enum err e;
+	int r;
+
+	if (a->due > 0)
+		return errinfo_set(why, ERR_INTERNAL, "a member of the archive is short");
+	(void)archive_entry_clear(a->entry);
+	e = set_names(a, m, why);
+	if (e != ERR_OK)
+		return e;
+	archive_entry_set_filetype(a->entry, kinds[m->kind].type);
+	archive_entry_set_perm(a->entry, (mode_t)kinds[m->kind].mode);
+	archive_entry_set_mtime(a->entry, (time_t)(m->modified_ms / 1000),
+	    (long)(m->modified_ms % 1000) * 1000000);
+	archive_entry_set_size(
+	    a->entry, m->kind == ARCHIVE_FILE ? (la_int64_t)m->length : 0);
+	WITH_UTF8(a, r = archive_write_header(a->archive, a->entry));
+	a->due = m->kind == ARCHIVE_FILE ? m->length : 0;
+	return r < ARCHIVE_WARN ? failed(a, why) : ERR_OK;
+}
+
+enum err
+archive_out_data(struct archive_out *a, const void *p, size_t n, struct errinfo *why)
+{
+	if (n > a->due)
+		return errinfo_set(why, ERR_INTERNAL, "a member of the archive is long");
+	a->due -= n;
+	return archive_write_data(a->archive, p, n) == (la_ssize_t)n ? ERR_OK
+								     : failed(a, why);
+}
+
+enum err
+archive_out_finish(struct archive_out *a, struct errinfo *why)
+{
+	if (a->due > 0)
+		return errinfo_set(why, ERR_INTERNAL, "a member of the archive is short");
+	return archive_write_close(a->archive) == ARCHIVE_OK ? ERR_OK : failed(a, why);
+}
+
+size_t
+archive_out_held(const struct archive_out *a)
+{
+	return a->held.n - a->at;
+}
+
+size_t
+archive_out_take(struct archive_out *a, void *to, size_t room)
+{
+	size_t n = archive_out_held(a) < room ? archive_out_held(a) : room;
+
+	if (n > 0)
+		(void)memcpy(to, a->held.p + a->at, n);
+	a->at += n;
+	if (a->at == a->held.n) {
+		str_clear(&a->held);
+		a->at = 0;
+	}
+	return n;
+}
