@@ -19,6 +19,7 @@ static const struct caps_row rows[] = {
     {"ivo://ivoa.net/std/VOSpace#recursive-delete-proto", "/async-delete", CAPS_USE_BASE},
     {"ivo://ivoa.net/std/VOSpace#recursive-nodeprops-proto", "/async-setprops",
 	CAPS_USE_BASE},
+    {"vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0", "/pkg", CAPS_USE_FULL},
     {"vos://cadc.nrc.ca~vospace/CADC/std/VOSpace#nodeprops", "/async-setprops",
 	CAPS_USE_BASE},
 };

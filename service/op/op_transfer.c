@@ -4,6 +4,7 @@
  *
  *   POST synctrans, a document   job ─► 303 transfers/JOB/results/transferDetails
  *                                      ─► 303 xfer/JOB ─► 200, endpoints
+ *   the same with the package view      job ─► 303 pkg/JOB/run ─► 200, an archive
  *   GET or POST synctrans?TARGET=&DIRECTION=&PROTOCOL=   303 to the bytes; no job
  *
  * Endpoints carry secrets and are made when the details are fetched; what the job keeps
@@ -13,6 +14,7 @@
 #include "service/op/job_reply.h"
 #include "service/op/job_serve.h"
 #include "service/op/ops.h"
+#include "service/op/package.h"
 #include "service/op/transfer.h"
 
 #define CORE      "ivo://ivoa.net/vospace/core#"
@@ -63,15 +65,40 @@ created(struct job_ask *ask)
 		op_fail(s->call, ask->err);
 		return;
 	}
-	op_see_other(s->call, job_url(s->call, JOB_LIST_TRANSFERS, ask->job.id,
-				  "/results/transferDetails"));
+	if (ask->job.phase == JOB_SUSPENDED)
+		op_see_other(s->call, package_url(s->call, ask->job.id));
+	else
+		op_see_other(s->call, job_url(s->call, JOB_LIST_TRANSFERS, ask->job.id,
+					  "/results/transferDetails"));
+}
+
+/* What the job is from the beginning: what can be had, or why not. */
+static enum err
+negotiate_now(struct op_call *call, const struct transfer_doc *doc, struct job *job)
+{
+	struct package_spec package;
+	struct negotiation n;
+	enum err e;
+
+	if (package_asked(doc)) {
+		job->phase = JOB_SUSPENDED;
+		e = package_read(call, doc, "", &package);
+	} else {
+		job->phase = JOB_EXECUTING;
+		e = negotiate_check(call, doc, &n);
+		if (e == ERR_OK)
+			e = transfer_results(call, doc, &n, job);
+	}
+	if (e == ERR_OK || e >= ERR_INTERNAL)
+		return e;
+	job_set_error(call, job, e); /* a refusal, not a failure of ours */
+	return ERR_OK;
 }
 
 static void
 negotiate_document(struct op_call *call)
 {
 	struct state *s = make_state(call, JOB_ASK_CREATE, created);
-	struct negotiation n;
 	struct job *job;
 	enum err e =
 	    s == NULL ? ERR_NO_MEMORY
@@ -84,14 +111,9 @@ negotiate_document(struct op_call *call)
 	}
 	job = &s->ask.job;
 	job->list = JOB_LIST_SYNC;
-	job->phase = JOB_EXECUTING;
 	job_set_owner(call, job);
-	e = negotiate_check(call, &s->doc, &n);
+	e = negotiate_now(call, &s->doc, job);
 	if (e == ERR_OK)
-		e = transfer_results(call, &s->doc, &n, job);
-	else if (e < ERR_INTERNAL) /* a refusal, not a failure of ours */
-		job_set_error(call, job, e);
-	if (e == ERR_OK || e < ERR_INTERNAL)
 		e = transfer_input(call, &s->doc, &job->input);
 	if (e == ERR_OK)
 		jobs_ask(call->env->jobs, &s->ask);
@@ -268,6 +290,28 @@ fault_of(struct op_call *call, const struct job *job)
 	    &call->why, e == ERR_OK ? ERR_INTERNAL : e, "%.*s", BYTES_ARG(job->message));
 }
 
+/* The one endpoint of an archive, under every protocol that was asked for. */
+static void
+reply_package(struct state *s, const struct job *job)
+{
+	struct op_call *call = s->call;
+	struct transfer_doc doc = s->doc;
+	struct transfer_protocol *p =
+	    arena_array(call->arena, struct transfer_protocol, doc.n_protocols + 1);
+	struct bytes url = package_url(call, job->id);
+
+	if (p == NULL || url.p == NULL) {
+		op_fail(call, ERR_NO_MEMORY);
+		return;
+	}
+	for (size_t i = 0; i < doc.n_protocols; i++) {
+		p[i] = doc.protocols[i];
+		p[i].endpoint = url;
+	}
+	doc.protocols = p;
+	reply_doc(call, &doc);
+}
+
 static void
 reply_details(struct state *s, const struct job *job)
 {
@@ -288,6 +332,10 @@ reply_details(struct state *s, const struct job *job)
 	}
 	if (job->fault.p != NULL) {
 		reply_refusal(s, fault_of(call, job));
+		return;
+	}
+	if (package_asked(&s->doc)) {
+		reply_package(s, job);
 		return;
 	}
 	e = negotiate_check(call, &s->doc, &n); /* what was so may have changed */

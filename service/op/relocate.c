@@ -186,21 +186,14 @@ move(struct state *s)
 
 /* Copy */
 
-/*
- * May the copier read this node, which lies somewhere below the source? That he can come
- * to it follows from the containers judged before it. A link shows itself to who sees the
- * container.
- */
 static enum err
 judge(struct nodes_copy *r, const struct node *node, struct errinfo *why)
 {
 	struct copier *by = &container_of(r, struct state, change.copy)->copier;
-	struct acl_node way[3] = {{.is_public = true}, {.is_owner = by->owns_allocation}};
-	struct acl_facts facts = {
-	    .node = way, .n = 3, .allocation = by->owns_allocation ? 1 : 0};
-	enum err e = caller_judge(&by->caller, node, &way[2], why);
+	bool can;
+	enum err e = op_can_read_below(&by->caller, by->owns_allocation, node, &can, why);
 
-	if (e != ERR_OK || node->type == NODE_LINK || acl_can_read(&facts, 2))
+	if (e != ERR_OK || can)
 		return e;
 	return errinfo_set(why,
 	    by->caller.is_anonymous ? ERR_NOT_AUTHENTICATED : ERR_DENIED,
@@ -210,7 +203,6 @@ judge(struct nodes_copy *r, const struct node *node, struct errinfo *why)
 static enum err
 make_copier(struct state *s)
 {
-	const struct acl_facts *facts = &s->source.facts;
 	struct node_groups none = {.n = 0};
 	struct store_reader *reader = NULL;
 	bool member;
@@ -220,8 +212,7 @@ make_copier(struct state *s)
 		e = store_reader_new(s->call->env->store, &reader, &s->call->why);
 	s->copier.caller = *s->call->caller;
 	s->copier.caller.reader = reader;
-	s->copier.owns_allocation =
-	    facts->allocation != 0 && facts->node[facts->allocation].is_owner;
+	s->copier.owns_allocation = op_owns_allocation(&s->source);
 	return e;
 }
 

@@ -4,6 +4,7 @@
  * relocate.h; push and pull are negotiated, and the rest is the client's. Transfers with
  * other services are not offered, and say so.
  */
+#include "service/op/package.h"
 #include "service/op/relocate.h"
 #include "service/op/runners.h"
 #include "service/op/transfer.h"
@@ -22,6 +23,15 @@ fail(struct state *s, enum err err)
 
 /* Negotiation */
 
+/* Its part is done, the client's is not: `phase` says what is waited for. */
+static void
+pass_to_client(struct state *s, enum job_phase phase, const struct job *job)
+{
+	job_run_end(s->run,
+	    &(struct job_outcome){
+		.phase = phase, .results = job->results, .n_results = job->n_results});
+}
+
 static void
 negotiate(struct state *s)
 {
@@ -32,13 +42,24 @@ negotiate(struct state *s)
 
 	if (e == ERR_OK)
 		e = transfer_results(call, &s->doc, &n, &job);
-	if (e != ERR_OK) {
+	if (e != ERR_OK)
 		fail(s, e);
-		return;
-	}
-	job_run_end(s->run, &(struct job_outcome){.phase = JOB_EXECUTING,
-				.results = job.results,
-				.n_results = job.n_results});
+	else
+		pass_to_client(s, JOB_EXECUTING, &job);
+}
+
+static void
+promise_package(struct state *s)
+{
+	struct package_spec package;
+	struct job_pair result = {BYTES("transferDetails"), BYTES("")};
+	struct job job = {.results = &result, .n_results = 1};
+	enum err e = package_read(&s->jc.call, &s->doc, s->run->job.id, &package);
+
+	if (e != ERR_OK)
+		fail(s, e);
+	else
+		pass_to_client(s, JOB_SUSPENDED, &job);
 }
 
 /* Which of them */
@@ -56,7 +77,10 @@ run_document(struct state *s)
 	switch (negotiate_direction(s->doc.direction)) {
 	case NEGOTIATE_PULL:
 	case NEGOTIATE_PUSH:
-		negotiate(s);
+		if (package_asked(&s->doc))
+			promise_package(s);
+		else
+			negotiate(s);
 		break;
 	case NEGOTIATE_MOVE:
 		relocate(s->run, &s->jc, &s->doc);

@@ -205,6 +205,19 @@ op_authorize_new(struct op_call *call, const struct op_target *target)
 						: path_front(target->path, at));
 }
 
+enum err
+op_can_read_below(struct caller *caller, bool owns_allocation, const struct node *node,
+    bool *can_out, struct errinfo *why)
+{
+	struct acl_node way[3] = {{.is_public = true}, {.is_owner = owns_allocation}};
+	struct acl_facts facts = {
+	    .node = way, .n = 3, .allocation = owns_allocation ? 1 : 0};
+	enum err e = caller_judge(caller, node, &way[2], why);
+
+	*can_out = e == ERR_OK && (node->type == NODE_LINK || acl_can_read(&facts, 2));
+	return e;
+}
+
 static enum err
 choose_name(struct op_call *call, struct path *path)
 {

@@ -70,6 +70,21 @@ enum err op_check_new_name(struct op_call *call, struct path path) ERR_CHECKED;
 /* The same; but ".auto" becomes a name nobody has (architecture D56). */
 enum err op_settle_name(struct op_call *call, struct path *path) ERR_CHECKED;
 
+/*
+ * Can the caller read a node that lies below one he has come to: a file's bytes, a
+ * container's children? `owns_allocation`: that both lie in. Links show themselves to who
+ * sees their container.
+ */
+enum err op_can_read_below(struct caller *caller, bool owns_allocation,
+    const struct node *node, bool *can_out, struct errinfo *why) ERR_CHECKED;
+
+/* Does the caller own the allocation that holds the target? */
+static inline bool
+op_owns_allocation(const struct op_target *t)
+{
+	return t->facts.allocation != 0 && t->facts.node[t->facts.allocation].is_owner;
+}
+
 /* The last node of the trail. */
 static inline struct node *
 op_leaf(const struct op_target *t)

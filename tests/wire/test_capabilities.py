@@ -19,6 +19,7 @@ USES = {
     "ivo://ivoa.net/std/VOSpace/v2.0#sync": ("/synctrans", "full"),
     "ivo://ivoa.net/std/VOSpace#recursive-delete-proto": ("/async-delete", None),
     "ivo://ivoa.net/std/VOSpace#recursive-nodeprops-proto": ("/async-setprops", None),
+    "vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0": ("/pkg", "full"),
     "vos://cadc.nrc.ca~vospace/CADC/std/VOSpace#nodeprops": ("/async-setprops", None),
 }
 

@@ -219,7 +219,7 @@ class Transfers(unittest.TestCase, TransferJobs):
         view = '<vos:view uri="ivo://example.org/views#thumbnail"/>'
         self.assert_refused(self.pull("/alice/v", view=view), "ViewNotSupported")
         pkg = '<vos:view uri="vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0"/>'
-        self.assert_refused(self.pull("/alice/v", view=pkg), "ViewNotSupported")
+        self.assert_refused(self.push("/alice/v", view=pkg), "ViewNotSupported")
         other = Negotiated(self.bed, "alice", transfer("vos://elsewhere.org~vault/x", "pullFromVoSpace", *PULL))
         self.assert_refused(other, "InvalidURI")
         for direction in ["pullToVoSpace", "pushFromVoSpace", "ivo://cadc.nrc.ca/vospace#biDirectional"]:
