@@ -54,7 +54,8 @@ struct job_runner {
 
 /* How a job ended, or stands. Text is copied. */
 struct job_outcome {
-	enum job_phase phase; /* EXECUTING, SUSPENDED: its part is done, the client's is not */
+	enum job_phase
+	    phase; /* EXECUTING, SUSPENDED: its part is done, the client's is not */
 	const struct job_pair *results;
 	size_t n_results;
 	const char *fault; /* NULL: none */
