@@ -94,6 +94,9 @@ struct mirror_put_spec {
 	uint8_t md5[MD5_SIZE];
 	bool sha256_given; /* likewise; computed only then */
 	uint8_t sha256[SHA256_SIZE];
+	/* A further part of something: the state of the MD5 of what came before. */
+	bool continues;
+	uint8_t md5_before[MD5_STATE_SIZE];
 	uint64_t node_id; /* 0: a new node */
 	struct bytes path; /* for the trailer; copied */
 };
@@ -128,6 +131,8 @@ void mirror_put_fill(
 
 /* After ERR_OK from fill: what to put into the node. An empty body has id 0. */
 const struct blob *mirror_put_blob(const struct mirror_put *put);
+/* The state of the MD5 of it, and of what it continues. */
+void mirror_put_md5_state(const struct mirror_put *put, uint8_t state[MD5_STATE_SIZE]);
 /* What went wrong, after another code. */
 const struct errinfo *mirror_put_why(const struct mirror_put *put);
 

@@ -80,6 +80,7 @@ mirror_put_free(struct mirror_put *put)
 	put->m->work--;
 	loop_timer_free(put->timer);
 	md5_free(put->md5);
+	md5_free(put->whole);
 	sha256_free(put->sha256);
 	blob_table_free(put->table);
 	free(put->path);
@@ -241,11 +242,14 @@ alloc_parts(struct mirror_put *put)
 	put->md5 = md5_new();
 	if (put->spec.sha256_given)
 		put->sha256 = sha256_new();
+	if (put->spec.continues)
+		put->whole = md5_resume(put->spec.md5_before);
 	put->table = blob_table_new();
 	put->timer = loop_timer_new(put->loop, watch, put);
 	return put->path != NULL && put->md5 != NULL && put->table != NULL &&
 		       put->timer != NULL &&
-		       (put->sha256 != NULL || !put->spec.sha256_given)
+		       (put->sha256 != NULL || !put->spec.sha256_given) &&
+		       (put->whole != NULL || !put->spec.continues)
 		   ? ERR_OK
 		   : errinfo_set(&put->why, ERR_NO_MEMORY, "no memory for an upload");
 }
@@ -819,6 +823,12 @@ const struct blob *
 mirror_put_blob(const struct mirror_put *put)
 {
 	return &put->blob;
+}
+
+void
+mirror_put_md5_state(const struct mirror_put *put, uint8_t state[MD5_STATE_SIZE])
+{
+	md5_save(put->whole != NULL ? put->whole : put->md5, state);
 }
 
 const struct errinfo *

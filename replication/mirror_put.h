@@ -89,6 +89,7 @@ struct mirror_put {
 	bool digest_failed;
 	struct md5 *md5;
 	struct sha256 *sha256; /* NULL: nobody wants it */
+	struct md5 *whole; /* of what it continues too; NULL: it continues nothing */
 	struct blob_table *table;
 	struct worker_job digest_job;
 };

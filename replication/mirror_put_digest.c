@@ -30,6 +30,8 @@ void
 mirror_put_digest_chunk(struct mirror_put *put, const struct chunk *chunk)
 {
 	md5_add(put->md5, chunk->piece->data, chunk->n);
+	if (put->whole != NULL)
+		md5_add(put->whole, chunk->piece->data, chunk->n);
 	if (put->sha256 != NULL)
 		sha256_add(put->sha256, chunk->piece->data, chunk->n);
 	if (!blob_table_add(put->table, chunk->piece->data, chunk->n))

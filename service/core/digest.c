@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/core/digest.h"
 
+/* Only the older interface shows the state of a running MD5, which a put transaction
+ * carries over a restart. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include <isa-l/crc.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/md5.h>
 #include <openssl/rand.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "service/core/check.h"
 #include "service/core/encode.h"
@@ -37,28 +44,97 @@ end_of(const EVP_MD_CTX *ctx, uint8_t *out)
 	EVP_MD_CTX_free(copy);
 }
 
+struct md5 {
+	MD5_CTX ctx;
+};
+
 struct md5 *
 md5_new(void)
 {
-	return (struct md5 *)new_context(EVP_md5());
+	struct md5 *md5 = calloc(1, sizeof *md5);
+
+	if (md5 != NULL)
+		CHECK(MD5_Init(&md5->ctx) == 1);
+	return md5;
 }
 
 void
 md5_add(struct md5 *md5, const void *p, size_t n)
 {
-	CHECK(EVP_DigestUpdate((EVP_MD_CTX *)md5, p, n) == 1);
+	CHECK(MD5_Update(&md5->ctx, p, n) == 1);
 }
 
 void
 md5_end(const struct md5 *md5, uint8_t out[MD5_SIZE])
 {
-	end_of((const EVP_MD_CTX *)md5, out);
+	MD5_CTX copy = md5->ctx; /* adding may go on */
+
+	CHECK(MD5_Final(out, &copy) == 1);
 }
 
 void
 md5_free(struct md5 *md5)
 {
-	EVP_MD_CTX_free((EVP_MD_CTX *)md5);
+	free(md5);
+}
+
+/* Words of the state, bytes of the block that is not full, their number; in that order,
+ * little-endian. */
+enum {
+	STATE_WORDS = 6,
+	WORD = 4,
+	AT_BLOCK = STATE_WORDS * WORD,
+	AT_NUM = AT_BLOCK + MD5_CBLOCK
+};
+
+_Static_assert(AT_NUM + WORD == MD5_STATE_SIZE, "the state has a fixed size");
+
+static void
+store_word(uint8_t *to, uint32_t v)
+{
+	for (int i = 0; i < WORD; i++)
+		to[i] = (uint8_t)(v >> 8 * i);
+}
+
+static uint32_t
+load_word(const uint8_t *from)
+{
+	uint32_t v = 0;
+
+	for (int i = 0; i < WORD; i++)
+		v |= (uint32_t)from[i] << 8 * i;
+	return v;
+}
+
+void
+md5_save(const struct md5 *md5, uint8_t state[MD5_STATE_SIZE])
+{
+	const MD5_CTX *c = &md5->ctx;
+	const uint32_t words[STATE_WORDS] = {c->A, c->B, c->C, c->D, c->Nl, c->Nh};
+
+	for (int i = 0; i < STATE_WORDS; i++)
+		store_word(state + WORD * i, words[i]);
+	(void)memcpy(state + AT_BLOCK, c->data, MD5_CBLOCK);
+	store_word(state + AT_NUM, c->num);
+}
+
+struct md5 *
+md5_resume(const uint8_t state[MD5_STATE_SIZE])
+{
+	uint32_t num = load_word(state + AT_NUM);
+	struct md5 *md5 = num < MD5_CBLOCK ? md5_new() : NULL;
+
+	if (md5 == NULL)
+		return NULL;
+	md5->ctx.A = load_word(state);
+	md5->ctx.B = load_word(state + WORD);
+	md5->ctx.C = load_word(state + 2 * WORD);
+	md5->ctx.D = load_word(state + 3 * WORD);
+	md5->ctx.Nl = load_word(state + 4 * WORD);
+	md5->ctx.Nh = load_word(state + 5 * WORD);
+	(void)memcpy(md5->ctx.data, state + AT_BLOCK, MD5_CBLOCK);
+	md5->ctx.num = num;
+	return md5;
 }
 
 struct sha256 *

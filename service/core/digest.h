@@ -21,6 +21,11 @@ void md5_add(struct md5 *md5, const void *p, size_t n);
 /* The digest of everything added so far. */
 void md5_end(const struct md5 *md5, uint8_t out[MD5_SIZE]);
 void md5_free(struct md5 *md5);
+/* The state of a running digest as bytes, and a digest that goes on from there; NULL: no
+ * memory, or it is no such state. */
+enum { MD5_STATE_SIZE = 92 };
+void md5_save(const struct md5 *md5, uint8_t state[MD5_STATE_SIZE]);
+struct md5 *md5_resume(const uint8_t state[MD5_STATE_SIZE]);
 
 /* The same by SHA-256. */
 struct sha256;

@@ -11,53 +11,19 @@
  * that one is checked and the change tried again.
  */
 #include "service/core/check.h"
-#include "service/core/encode.h"
 #include "service/core/kill_point.h"
+#include "service/op/digest_header.h"
 #include "service/op/file.h"
+#include "service/op/file_publish.h"
 #include "service/op/ops.h"
-#include "service/op/owner.h"
 
-enum { COMMIT_TRIES = 5, URL_MAX = 64 * 1024 };
+enum { URL_MAX = 64 * 1024 };
 
 struct state {
 	struct op_call *call;
-	struct op_target target;
 	struct mirror_put *put;
-	struct owner_ask owner;
-	struct nodes_put_file file;
-	unsigned tries;
+	struct file_publish publish;
 };
-
-/* One "ALGORITHM=VALUE" of the list; algorithms nobody here knows are not looked at. */
-static enum err
-parse_one_digest(struct op_call *call, struct bytes item, struct mirror_put_spec *spec)
-{
-	size_t equals = bytes_find(item, '=');
-	struct bytes name = {item.p, equals}, value;
-	bool good = equals > 0 && equals + 1 < item.n;
-
-	value = good ? bytes_skip(item, equals + 1) : BYTES("");
-	if (bytes_caseeq(name, BYTES("md5")))
-		good = spec->md5_given = base64_decode(value, spec->md5, MD5_SIZE);
-	else if (bytes_caseeq(name, BYTES("sha-256")))
-		good = spec->sha256_given =
-		    base64_decode(value, spec->sha256, SHA256_SIZE);
-	return good ? ERR_OK
-		    : errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-			  "Digest: '%.*s' is not a checksum in base64", BYTES_ARG(item));
-}
-
-/* The checksums the client claims (RFC 3230). */
-static enum err
-parse_digest(struct op_call *call, struct mirror_put_spec *spec)
-{
-	struct bytes rest = op_header(call, "digest"), item;
-	enum err e = ERR_OK;
-
-	while (e == ERR_OK && bytes_token(&rest, ",", &item))
-		e = parse_one_digest(call, bytes_trim(item), spec);
-	return e;
-}
 
 static enum err
 check_type(struct op_call *call)
@@ -113,9 +79,9 @@ opened(void *arg, enum err err)
 static enum err
 find_target(struct state *s)
 {
-	enum err e = file_target(s->call, true, &s->target);
+	enum err e = file_target(s->call, true, &s->publish.target);
 
-	return e == ERR_OK ? file_may_write(s->call, &s->target) : e;
+	return e == ERR_OK ? file_may_write(s->call, &s->publish.target) : e;
 }
 
 static enum err
@@ -125,13 +91,18 @@ begin(struct state *s)
 	struct mirror_put_spec spec = {
 	    .length = call->body_length,
 	    .limit = call->env->settings->upload_max,
-	    .path = path_show(call->arena, s->target.path),
-	    .node_id = s->target.exists ? op_leaf(&s->target)->id : 0,
+	    .path = path_show(call->arena, s->publish.target.path),
+	    .node_id = s->publish.target.exists ? op_leaf(&s->publish.target)->id : 0,
 	};
-	enum err e = parse_digest(call, &spec);
+	struct digest_claims claims;
+	enum err e = digest_header_parse(call, &claims);
 
+	spec.md5_given = claims.md5_given;
+	spec.sha256_given = claims.sha256_given;
+	(void)memcpy(spec.md5, claims.md5, MD5_SIZE);
+	(void)memcpy(spec.sha256, claims.sha256, SHA256_SIZE);
 	if (e == ERR_OK && call->body_length != MIRROR_LENGTH_UNKNOWN)
-		e = file_check_quota(call, &s->target, call->body_length);
+		e = file_check_quota(call, &s->publish.target, call->body_length);
 	return e == ERR_OK ? mirror_put_new(call->env->mirror, call->env->loop, &spec,
 				 &s->put, &call->why)
 			   : e;
@@ -176,7 +147,7 @@ reply_location(struct state *s)
 	str_init(&url, URL_MAX);
 	str_add(&url, call->base_url);
 	str_adds(&url, "/files");
-	path_encode(&url, s->target.path);
+	path_encode(&url, s->publish.target.path);
 	if (!str_failed(&url))
 		op_reply_field(call, "Location", str_bytes(&url));
 	str_release(&url);
@@ -197,77 +168,45 @@ reply(struct state *s)
 	op_finish(call);
 }
 
-static void choose_owner(struct state *s);
-
 static void
-committed(struct change *change)
+published(struct file_publish *p, enum err err)
 {
-	struct nodes_put_file *file = container_of(change, struct nodes_put_file, change);
-	struct state *s = container_of(file, struct state, file);
-	enum err e = change->err;
+	struct state *s = container_of(p, struct state, publish);
 
-	if (e == ERR_OK) {
+	if (err == ERR_OK) {
 		kill_point("s7");
 		reply(s);
 		return;
 	}
-	s->call->why = change->why;
-	if (change->outcome_open) {
+	if (p->file.change.outcome_open) {
 		mirror_put_leave(s->put);
 		s->put = NULL;
 	}
-	if (e == ERR_CHANGED && ++s->tries < COMMIT_TRIES) {
-		e = find_target(s);
-		if (e == ERR_OK) {
-			choose_owner(s);
-			return;
-		}
-	}
-	if (e == ERR_CONTAINER_NOT_FOUND)
-		e = op_fail_uri(s->call, e, s->target.path);
-	op_fail(s->call, e == ERR_PARENT_LOCKED ? ERR_NODE_LOCKED : e);
+	op_fail(s->call, err);
+}
+
+static enum err
+look_again(struct file_publish *p)
+{
+	return find_target(container_of(p, struct state, publish));
 }
 
 static void
-commit(struct state *s)
+publish(struct state *s)
 {
 	struct op_call *call = s->call;
-	struct op_target parent = op_parent(&s->target);
 
-	s->file = (struct nodes_put_file){
-	    .change = {.loop = call->env->loop, .done = committed},
-	    .parent_id = op_leaf(&parent)->id,
-	    .name = path_name(s->target.path),
-	    .expect_id = s->target.exists ? op_leaf(&s->target)->id : 0,
-	    .owner = s->owner.id_out,
+	s->publish.call = call;
+	s->publish.look_again = look_again;
+	s->publish.done = published;
+	s->publish.file = (struct nodes_put_file){
 	    .blob = *mirror_put_blob(s->put),
 	    .set_type = op_header(call, "content-type").p != NULL,
 	    .content_type = op_header(call, "content-type"),
 	    .set_encoding = true, /* that of the old bytes is not that of the new ones */
 	    .content_encoding = op_header(call, "content-encoding"),
 	};
-	nodes_put_file(call->env->store, &s->file);
-}
-
-static void
-owner_known(struct owner_ask *ask, enum err err)
-{
-	struct state *s = container_of(ask, struct state, owner);
-
-	if (err != ERR_OK)
-		op_fail(s->call, err);
-	else
-		commit(s);
-}
-
-/* A PUT keeps the owner (architecture D45); a new file is the caller's. */
-static void
-choose_owner(struct state *s)
-{
-	if (s->target.exists)
-		commit(s);
-	else
-		owner_find(s->call, &s->owner, owner_known);
+	file_publish(&s->publish);
 }
 
 static void
@@ -276,7 +215,7 @@ filled(void *arg, enum err err)
 	struct state *s = arg;
 
 	if (err == ERR_OK) {
-		choose_owner(s);
+		publish(s);
 		return;
 	}
 	s->call->why = *mirror_put_why(s->put);

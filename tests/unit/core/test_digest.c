@@ -41,6 +41,33 @@ joining_two_crcs_equals_the_crc_of_the_whole(void **state)
 }
 
 static void
+md5_goes_on_from_a_saved_state(void **state)
+{
+	uint8_t text[300], saved[MD5_STATE_SIZE], sum[MD5_SIZE], all[MD5_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (uint8_t)i;
+	assert_true(md5_of(text, sizeof text, all));
+	for (size_t n = 0; n <= sizeof text; n += 7) {
+		struct md5 *first = md5_new(), *second;
+
+		assert_non_null(first);
+		md5_add(first, text, n);
+		md5_save(first, saved);
+		md5_free(first);
+		second = md5_resume(saved);
+		assert_non_null(second);
+		md5_add(second, text + n, sizeof text - n);
+		md5_end(second, sum);
+		md5_free(second);
+		assert_memory_equal(sum, all, MD5_SIZE);
+	}
+	(void)memset(saved, 0xff, sizeof saved);
+	assert_null(md5_resume(saved));
+}
+
+static void
 md5_can_be_read_in_between(void **state)
 {
 	struct md5 *md5 = md5_new();
@@ -148,6 +175,7 @@ main(void)
 	    cmocka_unit_test(crc32c_continues_where_it_stopped),
 	    cmocka_unit_test(joining_two_crcs_equals_the_crc_of_the_whole),
 	    cmocka_unit_test(md5_can_be_read_in_between),
+	    cmocka_unit_test(md5_goes_on_from_a_saved_state),
 	    cmocka_unit_test(hmac_is_the_one_of_rfc_4231),
 	    cmocka_unit_test(a_digest_in_one_go_is_the_published_one),
 	    cmocka_unit_test(a_running_sha256_can_be_read_at_any_time),
