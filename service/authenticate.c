@@ -114,7 +114,8 @@ by_certificate(struct conn *conn, const struct x509_trust *trust, struct caller 
 static bool
 has_token(const struct op_call *call)
 {
-	return (call->op == &op_file_get || call->op == &op_file_put) &&
+	return (call->op == &op_file_get || call->op == &op_file_put ||
+		   call->op == &op_file_post) &&
 	       bytes_starts(call->rest, BYTES("/preauth:"));
 }
 

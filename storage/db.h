@@ -38,6 +38,8 @@ enum db_table {
 	DB_GROUP,
 	DB_MEMBER,
 	DB_MEMBEROF,
+	DB_TABLES_AT_FIRST, /* the others came later */
+	DB_TXN = DB_TABLES_AT_FIRST,
 	DB_TABLES
 };
 

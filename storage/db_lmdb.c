@@ -45,6 +45,7 @@ static const char *const table_names[DB_TABLES] = {
     [DB_GROUP] = "group",
     [DB_MEMBER] = "member",
     [DB_MEMBEROF] = "memberof",
+    [DB_TXN] = "txn",
 };
 
 static enum err
@@ -103,8 +104,9 @@ open_tables(struct db *db, bool create, struct errinfo *why)
 	if (code != 0)
 		return fail(code, "begin", why);
 	for (int t = 0; t < DB_TABLES; t++) {
-		code = mdb_dbi_open(
-		    txn, table_names[t], create ? MDB_CREATE : 0, &db->tables[t]);
+		/* A store that is older than a table gets it. */
+		code = mdb_dbi_open(txn, table_names[t],
+		    create || t >= DB_TABLES_AT_FIRST ? MDB_CREATE : 0, &db->tables[t]);
 		if (code != 0) {
 			mdb_txn_abort(txn);
 			return code == MDB_NOTFOUND

@@ -12,6 +12,7 @@
  * LE) gcq       location (1), blob id                 not before (8 LE), MD5 (16) dict
  * see dict.h job       job number                            record of service/job,
  * opaque here identity account dn group member memberof       see accounts.c
+ *   txn       id (16, random)                       record of put_txns.c
  */
 #ifndef QUARTET_STORAGE_KEYS_H
 #define QUARTET_STORAGE_KEYS_H

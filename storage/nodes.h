@@ -16,6 +16,7 @@
 #include "storage/blob.h"
 #include "storage/node.h"
 #include "storage/path.h"
+#include "storage/put_txns.h"
 #include "storage/store.h"
 
 /* Reading */
@@ -192,6 +193,9 @@ struct nodes_put_file {
 	uint64_t expect_id;
 	uint64_t owner;
 	struct blob blob; /* id 0: an empty file */
+	/* The bytes are those of a put transaction, which ends with this (put_txns.h): with
+	 * one segment `blob` is that, else a new one. NULL: none. ERR_CONFLICT. */
+	const struct put_txn *txn;
 	bool set_type, set_encoding;
 	struct bytes content_type, content_encoding;
 	uint64_t node_id_out;

@@ -12,6 +12,7 @@
 #include "storage/node_codec.h"
 #include "storage/nodes_write.h"
 #include "storage/pack.h"
+#include "storage/put_txns_write.h"
 
 enum { ANCESTORS_MAX = 65536 };
 
@@ -477,6 +478,21 @@ replace_file(struct nodes_put_file *r, struct write *w, struct node *node)
 	return e;
 }
 
+/* The file's reference to its bytes: a new one, or the transaction's. */
+static enum err
+take_bytes(struct nodes_put_file *r, struct write *w)
+{
+	struct errinfo *why = &r->change.why;
+	bool is_segment = r->txn != NULL && r->txn->n_segments == 1;
+	enum err e = ERR_OK;
+
+	if (r->blob.id != 0 && !is_segment)
+		e = blob_write_new(w, &r->blob, why);
+	if (e == ERR_OK && r->txn != NULL)
+		e = put_txn_finish(w, r->txn->id, r->txn->turn, why);
+	return e;
+}
+
 static enum err
 apply_put_file(struct change *change, struct write *w)
 {
@@ -494,11 +510,9 @@ apply_put_file(struct change *change, struct write *w)
 	if (id != r->expect_id)
 		return errinfo_set(why, ERR_CHANGED, "'%.*s' was replaced meanwhile",
 		    BYTES_ARG(r->name));
-	if (r->blob.id != 0) {
-		e = blob_write_new(w, &r->blob, why);
-		if (e != ERR_OK)
-			return e;
-	}
+	e = take_bytes(r, w);
+	if (e != ERR_OK)
+		return e;
 	if (id == 0) {
 		e = put_new_file(r, w, &parent);
 	} else {

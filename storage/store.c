@@ -12,11 +12,15 @@
 
 #include "service/core/check.h"
 #include "service/core/digest.h"
+#include "service/core/log.h"
 #include "storage/accounts_write.h"
 #include "storage/keys.h"
 #include "storage/nodes_write.h"
 #include "storage/pack.h"
+#include "storage/put_txns.h"
 #include "storage/writer.h"
+
+enum { EXPIRE_MAX = 100 };
 
 enum { FORMAT_MAJOR = 1, FORMAT_MINOR = 0, FORMAT_SIZE = 2 + 3 * 8 };
 
@@ -27,6 +31,8 @@ struct store {
 	struct db *db;
 	struct writer *writer;
 	struct store_facts fixed; /* what never changes while open */
+	struct put_txns_expire expire; /* under way while `expiring` */
+	_Atomic bool expiring;
 };
 
 struct store_reader {
@@ -204,10 +210,31 @@ store_set_oldest_open(struct store *store, uint64_t blob_id)
 	writer_set_oldest_open(store->writer, blob_id);
 }
 
+/* On the writer's thread. What was left over comes with the next minute. */
+static void
+expired(struct change *change)
+{
+	struct put_txns_expire *r = container_of(change, struct put_txns_expire, change);
+	struct store *store = container_of(r, struct store, expire);
+
+	if (change->err != ERR_OK)
+		log_warning(
+		    "put transactions past their time: %s", errinfo_text(&change->why));
+	else if (r->n_out > 0)
+		log_info("%zu put transactions were given up after their time", r->n_out);
+	store->expiring = false;
+}
+
 void
 store_tend(struct store *store)
 {
 	db_check_readers(store->db);
+	if (store->expiring)
+		return;
+	store->expiring = true;
+	store->expire =
+	    (struct put_txns_expire){.change = {.done = expired}, .max = EXPIRE_MAX};
+	put_txns_expire(store, &store->expire);
 }
 
 enum err

@@ -88,7 +88,8 @@ void store_reader_free(struct store_reader *reader);
 enum err store_facts(struct store_reader *reader, struct store_facts *out,
     struct errinfo *why) ERR_CHECKED;
 
-/* Once a minute: forget readers of processes that died. */
+/* Once a minute: forget readers of processes that died, and put transactions past their
+ * time. */
 void store_tend(struct store *store);
 
 /*

@@ -11,6 +11,7 @@
 #include "service/core/encode.h"
 #include "service/op/cutout_reply.h"
 #include "service/op/file.h"
+#include "service/op/file_txn.h"
 #include "service/op/ops.h"
 #include "service/op/range.h"
 
@@ -190,8 +191,13 @@ run(struct op_call *call)
 {
 	struct op_target target;
 	struct blob blob;
-	enum err e = find_file(call, &target, &blob);
+	enum err e;
 
+	if (call->is_head && op_header(call, "x-put-txn-id").p != NULL) {
+		file_txn_head(call);
+		return;
+	}
+	e = find_file(call, &target, &blob);
 	if (e != ERR_OK) {
 		op_fail(call, e);
 		return;

@@ -8,13 +8,15 @@
  *
  * So whoever may not, or cannot, upload hears it before the first byte. The name is
  * looked at again with the metadata: when it means another node by then, the right to
- * that one is checked and the change tried again.
+ * that one is checked and the change tried again. A PUT that is part of a transaction
+ * goes another way (file_txn.h).
  */
 #include "service/core/check.h"
 #include "service/core/kill_point.h"
 #include "service/op/digest_header.h"
 #include "service/op/file.h"
 #include "service/op/file_publish.h"
+#include "service/op/file_txn.h"
 #include "service/op/ops.h"
 
 enum { URL_MAX = 64 * 1024 };
@@ -37,25 +39,11 @@ check_type(struct op_call *call)
 	    "Content-Type: '%.*s' is not type/subtype", BYTES_ARG(type));
 }
 
-/*
- * Put transactions are not offered, which clients notice from the missing x-put-txn-id
- * and send the whole file. The empty request that opens one must change nothing.
- */
-static bool
-is_transaction_probe(const struct op_call *call)
-{
-	return bytes_is(op_header(call, "x-put-txn-op"), "start") &&
-	       call->body_length == 0;
-}
-
 static enum err
 check_request(struct op_call *call)
 {
 	if (call->preauthorised && !call->grant.write)
 		return errinfo_set(&call->why, ERR_DENIED, "the URL is for reading");
-	if (op_header(call, "x-put-txn-id").p != NULL)
-		return errinfo_set(
-		    &call->why, ERR_INVALID_ARGUMENT, "unknown transaction");
 	if (op_header(call, "content-range").p !=
 	    NULL) /* RFC 9110 14.5: never store a part */
 		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
@@ -111,18 +99,20 @@ begin(struct state *s)
 static void
 check(struct op_call *call)
 {
-	struct state *s = arena_new(call->arena, struct state);
-	enum err e = s == NULL ? ERR_NO_MEMORY : check_request(call);
+	struct state *s;
+	enum err e = check_request(call);
 
+	if (e == ERR_OK && file_txn_asked(call)) {
+		file_txn_put_check(call);
+		return;
+	}
+	s = arena_new(call->arena, struct state);
 	call->state = s;
+	if (s == NULL)
+		e = ERR_NO_MEMORY;
 	if (e == ERR_OK) {
 		s->call = call;
 		e = find_target(s);
-	}
-	if (e == ERR_OK && is_transaction_probe(call)) {
-		op_reply_status(call, 201);
-		op_finish(call);
-		return;
 	}
 	if (e == ERR_OK)
 		e = begin(s);
@@ -227,7 +217,10 @@ run(struct op_call *call)
 {
 	struct state *s = call->state;
 
-	mirror_put_fill(s->put, op_open_body(call), filled, s);
+	if (file_txn_asked(call))
+		file_txn_put_run(call);
+	else
+		mirror_put_fill(s->put, op_open_body(call), filled, s);
 }
 
 static void
@@ -235,7 +228,9 @@ release(struct op_call *call)
 {
 	struct state *s = call->state;
 
-	if (s != NULL && s->put != NULL)
+	if (file_txn_asked(call))
+		file_txn_put_release(call);
+	else if (s != NULL && s->put != NULL)
 		mirror_put_abandon(s->put);
 }
 

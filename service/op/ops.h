@@ -24,6 +24,7 @@ extern const struct op op_node_delete;
 extern const struct op op_node_get;
 extern const struct op op_node_set;
 extern const struct op op_registry;
+extern const struct op op_file_post;
 extern const struct op op_package;
 extern const struct op op_transfer_details;
 extern const struct op op_transfer_sync;

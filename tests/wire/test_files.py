@@ -228,38 +228,6 @@ class Put(FileTest):
         self.assertIn(head.split()[1], (b"201", b"411"))
 
 
-class Transactions(FileTest):
-    """x-put-txn-op as client-contract 6.2 says: single-shot, no id."""
-
-    def test_start_with_bytes_stores_them(self):
-        path = self.path()
-        answer = self.bed.put(path, b"bytes", headers={"x-put-txn-op": "start"})
-        self.assertEqual((answer.status, answer.headers["Digest"]), (201, md5(b"bytes")))
-        self.assertIsNone(answer.headers["x-put-txn-id"])
-        self.assertEqual(self.bed.get(path).body, b"bytes")
-
-    def test_an_empty_start_changes_nothing(self):
-        old, fresh = self.path(b"old bytes"), self.path()
-        for path in (old, fresh):
-            answer = self.bed.put(path, b"", headers={
-                "x-put-txn-op": "start", "x-total-length": "6000000000", "Content-Length": "0"})
-            self.assertEqual(answer.status, 201)
-            self.assertIsNone(answer.headers["x-put-txn-id"])
-        self.assertEqual(self.bed.get(old).body, b"old bytes")
-        self.assertEqual(self.bed.ask("GET", "/nodes" + fresh, "alice").status, 404)
-
-    def test_an_empty_start_without_the_right_is_refused(self):
-        self.assertEqual(self.bed.put(self.path(b"x"), b"", "bob",
-                                      {"x-put-txn-op": "start"}).status, 403)
-
-    def test_a_transaction_is_unknown(self):
-        path = self.path(b"old")
-        for headers in ({"x-put-txn-id": "1", "x-put-txn-op": "commit"}, {"x-put-txn-id": "../x"}):
-            self.fault(self.bed.put(path, b"", headers=headers), 400,
-                       "InvalidArgument: unknown transaction")
-        self.assertEqual(self.bed.get(path).body, b"old")
-
-
 class Get(FileTest):
     def test_303_to_the_bytes_with_the_query(self):
         path = self.path(b"bytes")

@@ -112,7 +112,7 @@ class Messages(unittest.TestCase):
                 self.assertIn(method, answer.text)
             raw.request("DELETE", "/vault/files/alice")
             answer = raw.answer()
-            self.assertEqual((answer.status, answer.headers["allow"]), (405, "GET, HEAD, PUT"))
+            self.assertEqual((answer.status, answer.headers["allow"]), (405, "GET, HEAD, PUT, POST"))
             raw.request("BREW", "/coffee")
             self.assertEqual(raw.answer().status, 404)
 
