@@ -67,6 +67,14 @@ protocol_of(const struct op_call *call, bool push)
 	return push ? BYTES(CORE "httpput") : BYTES(CORE "httpget");
 }
 
+/* There are clients that name the protocol of the other direction: it is the same door. */
+static bool
+is_ours(const struct op_call *call, struct bytes uri)
+{
+	return bytes_caseeq(uri, protocol_of(call, true)) ||
+	       bytes_caseeq(uri, protocol_of(call, false));
+}
+
 static enum err
 check_protocols(
     struct op_call *call, const struct transfer_doc *doc, struct negotiation *n)
@@ -76,7 +84,7 @@ check_protocols(
 	for (size_t i = 0; i < doc->n_protocols; i++) {
 		const struct transfer_protocol *p = &doc->protocols[i];
 
-		if (!bytes_caseeq(p->uri, ours))
+		if (!is_ours(call, p->uri))
 			continue;
 		n->anonymous |= is_anonymous(p);
 		n->by_certificate |= is_tls(call) && is_by_certificate(p);

@@ -109,6 +109,13 @@ class Transfers(unittest.TestCase, TransferJobs):
         self.assertIn("/files/preauth:", pull[0][0])
         self.assertTrue(pull[1][0].endswith("/vault/files/alice/counted"))
 
+    def test_the_protocol_of_the_other_direction_will_do(self):
+        self.bed.put("/alice/other-way", b"x")
+        pull = self.pull("/alice/other-way", protocols=[protocol("httpsput")])
+        self.assertEqual(len(pull.endpoints), 2)
+        self.assertEqual(self.bed.ask("GET", pull.endpoints[0][0]).body, b"x")
+        self.assertIn("core#httpsget", pull.details.text)
+
     def test_an_explicitly_anonymous_method_counts_as_none(self):
         push = self.push("/alice/anon", protocols=[protocol("httpsput", "ivo://ivoa.net/sso#anon")])
         self.assertEqual([m for _, m in push.endpoints], [None])
