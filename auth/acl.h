@@ -33,6 +33,7 @@ enum acl_action {
 	ACL_STAT, /* see the node itself; also HEAD of its bytes */
 	ACL_LIST, /* see its children */
 	ACL_READ, /* read its bytes */
+	/* From here on something is changed. */
 	ACL_CREATE, /* make a node in the last container of the path */
 	ACL_SET, /* change its properties */
 	ACL_GRANT, /* change groups, public flag, inheritance, lock (D57) */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/request.h"
+#include "service/op/service_mode.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,10 @@ authenticate(struct request *r)
 static enum step
 authorize(struct request *r)
 {
+	if (r->door == ROUTE_PUBLIC && service_mode_check(&r->call) != ERR_OK) {
+		op_fail(&r->call, ERR_OFFLINE);
+		return STEP_WAIT;
+	}
 	r->op_began = true;
 	if (r->call.op->check == NULL)
 		return STEP_NEXT;

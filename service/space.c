@@ -6,6 +6,7 @@
 #include "service/core/check.h"
 #include "service/core/clock.h"
 #include "service/core/digest.h"
+#include "service/op/service_mode.h"
 
 #define KEYS_NOTE "preauth-keys"
 
@@ -169,6 +170,19 @@ init_allocations(
 	return ERR_OK;
 }
 
+static enum err
+init_mode(struct space *space, struct store *store, struct errinfo *why)
+{
+	struct store_reader *reader;
+	enum err e = store_reader_new(store, &reader, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = service_mode_load(space, reader, why);
+	store_reader_free(reader);
+	return e;
+}
+
 enum err
 space_init(struct space *space, struct arena *a, const struct settings *settings,
     struct store *store, struct errinfo *why)
@@ -179,6 +193,8 @@ space_init(struct space *space, struct arena *a, const struct settings *settings
 		e = init_allocations(space, a, settings, why);
 	if (e == ERR_OK)
 		e = init_keys(space, store, why);
+	if (e == ERR_OK)
+		e = init_mode(space, store, why);
 	space->started_ms = clock_wall_ms();
 	return e;
 }

@@ -34,6 +34,9 @@
 
 struct jobs;
 
+/* See service_mode.h. */
+enum service_mode { MODE_READ_WRITE, MODE_READ_ONLY, MODE_OFFLINE };
+
 /* What the service is called; made once at start. */
 struct space {
 	struct vosuri_names names;
@@ -44,6 +47,7 @@ struct space {
 	size_t n_preauth_keys;
 	int64_t started_ms;
 	_Atomic bool is_stopping;
+	_Atomic int mode; /* enum service_mode */
 };
 
 /* One per loop. */

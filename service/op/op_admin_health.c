@@ -5,13 +5,15 @@
  *
  *   2 CRITICAL  fewer than W locations writable; a file without a good copy; the metadata
  *               map over 90 % full; a start-up sweep that stopped and asks
- *   1 WARNING   any location not online; copies missing; a location under 10 % free
+ *   1 WARNING   any location not online; copies missing; a location under 10 % free;
+ *               not read-write by the operator's order
  *   0 OK
  */
 #include "replication/sweep.h"
 #include "service/core/isotime.h"
 #include "service/op/op_admin_private.h"
 #include "service/op/ops.h"
+#include "service/op/service_mode.h"
 
 struct report {
 	struct op_call *call;
@@ -131,6 +133,17 @@ mirror_object(struct report *r)
 }
 
 static void
+note_mode(struct report *r)
+{
+	struct bytes reason = service_mode_reason(r->call);
+	enum service_mode mode = (enum service_mode)r->call->env->space->mode;
+
+	if (mode != MODE_READ_WRITE)
+		note(r, 1, "the service is %s by order%s%.*s", service_mode_name(mode),
+		    reason.n > 0 ? ": " : "", BYTES_ARG(reason));
+}
+
+static void
 run_health(struct op_call *call)
 {
 	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
@@ -138,6 +151,7 @@ run_health(struct op_call *call)
 	json_t *locations = locations_array(&r), *store = store_object(&r);
 	json_t *mirror = mirror_object(&r);
 
+	note_mode(&r);
 	admin_reply(call, 200,
 	    json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:s}", "code", r.code, "status",
 		words[r.code], "notes", r.notes, "locations", locations, "store", store,

@@ -4,6 +4,7 @@
  */
 #include "replication/health.h"
 #include "service/op/ops.h"
+#include "service/op/service_mode.h"
 #include "service/xml/caps_xml.h"
 
 enum { TEXT_MAX = 256 * 1024 };
@@ -97,6 +98,14 @@ inspect(struct op_call *call, struct bytes *notes, size_t *n_notes)
 		notes[(*n_notes)++] = BYTES("the service is stopping");
 		good = false;
 	}
+	if (call->env->space->mode != MODE_READ_WRITE) {
+		struct bytes reason = service_mode_reason(call);
+
+		notes[(*n_notes)++] = arena_format(call->arena, "the service is %s%s%.*s",
+		    service_mode_name((enum service_mode)call->env->space->mode),
+		    reason.n > 0 ? ": " : "", BYTES_ARG(reason));
+		good = call->env->space->mode != MODE_OFFLINE;
+	}
 	if (store_facts(call->env->reader, &facts, &why) != ERR_OK) {
 		notes[(*n_notes)++] = BYTES("the metadata store cannot be read");
 		good = false;
@@ -123,7 +132,7 @@ inspect(struct op_call *call, struct bytes *notes, size_t *n_notes)
 static void
 run_availability(struct op_call *call)
 {
-	struct bytes notes[LOCATIONS_MAX + 4];
+	struct bytes notes[LOCATIONS_MAX + 5];
 	struct caps_availability a = {
 	    .up_since_ms = call->env->space->started_ms,
 	    .notes = notes,

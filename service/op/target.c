@@ -5,6 +5,7 @@
 #include "service/core/digest.h"
 #include "service/core/encode.h"
 #include "service/core/log.h"
+#include "service/op/service_mode.h"
 
 enum { URI_MAX = 64 * 1024, AUTO_BYTES = 8 };
 
@@ -165,6 +166,10 @@ op_authorize(struct op_call *call, enum acl_action action, const struct op_targe
 	size_t at = 0;
 	enum err e = acl_decide(action, &target->facts, &at);
 
+	if (e == ERR_OK && action >= ACL_CREATE)
+		e = service_mode_check_change(call);
+	if (e == ERR_READ_ONLY || e == ERR_OFFLINE)
+		return e;
 	if (e != ERR_OK)
 		return refusal(call, e, path_front(target->path, at));
 	if (does[action] != NULL && takes_admin(action, &target->facts))
@@ -198,7 +203,7 @@ op_authorize_new(struct op_call *call, const struct op_target *target)
 	bool by_parent = at + 1 == parent.facts.n;
 
 	if (e == ERR_OK)
-		return ERR_OK;
+		return service_mode_check_change(call);
 	/* What the container does not allow is the new node. */
 	return refusal(call, e,
 	    by_parent && e != ERR_PARENT_LOCKED ? target->path

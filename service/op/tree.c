@@ -3,6 +3,7 @@
 
 #include "service/core/check.h"
 #include "service/core/clock.h"
+#include "service/op/service_mode.h"
 
 enum {
 	STEP_NODES = 512, /* in one go, before others have their turn */
@@ -170,9 +171,12 @@ static void
 visit(struct tree *t, struct op_call *call, const struct node *node,
     const struct acl_facts *facts)
 {
-	enum err verdict = t->work->judge(t, call, node, facts);
-	bool enters = node->type == NODE_CONTAINER && t->work->enters(node, verdict);
+	enum err verdict = service_mode_check_change(call);
+	bool enters;
 
+	if (verdict == ERR_OK)
+		verdict = t->work->judge(t, call, node, facts);
+	enters = node->type == NODE_CONTAINER && t->work->enters(node, verdict);
 	if (verdict != ERR_OK) {
 		count_failure(t, verdict, &call->why);
 		if (t->top != NULL)
