@@ -39,6 +39,7 @@ struct listing {
 	char last[NODE_NAME_MAX];
 	size_t last_n;
 	bool any, opened, ended;
+	bool any_child; /* was written */
 
 	/* Sorted orders. */
 	struct sort_key *key;
@@ -131,7 +132,8 @@ write_children(struct listing *l, const struct nodes_page *page, size_t *n_out)
 		e = child_out(l, &page->node[*n_out], &out);
 		if (e != ERR_OK)
 			return e;
-		node_xml_child(&l->text, &out);
+		l->ask.form->child(&l->text, &out, !l->any_child);
+		l->any_child = true;
 		l->left--;
 	}
 	return ERR_OK;
@@ -201,7 +203,7 @@ open_document(struct listing *l)
 	    op_uri(call, l->target.path), l->ask.detail, &l->target.facts, &out);
 
 	if (e == ERR_OK)
-		node_xml_open(&l->text, &out);
+		l->ask.form->open(&l->text, &out);
 	return e;
 }
 
@@ -221,7 +223,7 @@ write_more(struct listing *l)
 	} else if (l->left > 0) {
 		e = l->key == NULL ? next_page_by_name(l) : next_page_by_key(l);
 	} else {
-		node_xml_close(&l->text);
+		l->ask.form->close(&l->text);
 		l->ended = true;
 		e = ERR_OK;
 	}
@@ -332,7 +334,7 @@ reply(struct listing *l)
 	struct op_call *call = l->call;
 
 	op_reply_status(call, 200);
-	op_reply_field(call, "Content-Type", BYTES("text/xml"));
+	op_reply_field(call, "Content-Type", bytes_of(l->ask.form->content_type));
 	call->reply.source = &l->base;
 	call->reply.length = UINT64_MAX;
 	op_finish(call);

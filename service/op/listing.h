@@ -12,10 +12,12 @@
 
 #include "service/op/props.h"
 #include "service/op/target.h"
+#include "service/xml/node_form.h"
 
 enum listing_sort { LISTING_BY_NAME, LISTING_BY_DATE, LISTING_BY_LENGTH };
 
 struct listing_ask {
+	const struct node_form *form;
 	enum props_detail detail;
 	uint64_t limit; /* children at most; UINT64_MAX: all */
 	struct bytes start; /* name to begin at, inclusive; .p NULL: the first */

@@ -3,6 +3,7 @@
 
 #include "service/core/encode.h"
 #include "service/op/file.h"
+#include "service/op/views.h"
 
 #define CORE       "ivo://ivoa.net/vospace/core#"
 #define CADC_VIEW  "ivo://cadc.nrc.ca/vospace/view#"
@@ -99,23 +100,19 @@ check_protocols(
 static enum err
 check_view(struct op_call *call, const struct transfer_doc *doc, struct negotiation *n)
 {
-	static const struct bytes plain[] = {
-	    {CORE "defaultview", sizeof(CORE "defaultview") - 1},
-	    {CORE "anyview", sizeof(CORE "anyview") - 1},
-	    {CORE "binaryview", sizeof(CORE "binaryview") - 1},
-	    {CADC_VIEW "data", sizeof(CADC_VIEW "data") - 1},
-	};
 	struct bytes view = doc->view.uri;
 
 	if (view.p == NULL)
 		return ERR_OK;
-	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-		if (bytes_eq(view, plain[i]))
-			return ERR_OK;
-	if (bytes_is(view, CADC_VIEW "cutout") && !n->push && doc->view.params.n == 1) {
+	if (bytes_is(view, CADC_VIEW "header"))
+		n->header = true;
+	else if (bytes_is(view, CADC_VIEW "cutout") && doc->view.params.n == 1)
 		n->cutout = doc->view.params.v[0].value;
+	else if (bytes_is(view, CADC_VIEW "cutout"))
+		return errinfo_set(&call->why, ERR_VIEW_NOT_SUPPORTED,
+		    "%.*s needs one param: what is to be cut out", BYTES_ARG(view));
+	if (views_allowed(view, n->push))
 		return ERR_OK;
-	}
 	return errinfo_set(&call->why, ERR_VIEW_NOT_SUPPORTED, "%.*s", BYTES_ARG(view));
 }
 
@@ -189,12 +186,16 @@ with_cutout(struct op_call *call, const struct negotiation *n, struct bytes *url
 {
 	struct str s;
 
-	if (n->cutout.p == NULL)
+	if (n->cutout.p == NULL && !n->header)
 		return ERR_OK;
 	str_init(&s, URL_MAX);
 	str_add(&s, *url);
-	str_adds(&s, "?cutout=");
-	pct_encode(&s, n->cutout, "");
+	if (n->header) {
+		str_adds(&s, "?META=true");
+	} else {
+		str_adds(&s, "?cutout=");
+		pct_encode(&s, n->cutout, "");
+	}
 	*url = str_failed(&s) ? (struct bytes){NULL, 0}
 			      : arena_copy(call->arena, str_bytes(&s));
 	str_release(&s);

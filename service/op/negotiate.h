@@ -26,6 +26,7 @@ struct negotiation {
 	bool anonymous, by_certificate; /* what the client asked for and can have */
 	struct op_target target;
 	struct bytes cutout; /* to be cut from what is pulled; .p NULL: nothing */
+	bool header; /* only the FITS headers of it */
 };
 
 /*

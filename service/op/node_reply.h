@@ -5,9 +5,16 @@
 
 #include "service/op/props.h"
 #include "service/op/target.h"
+#include "service/xml/node_form.h"
 
 /* The document in the body of a request, within the settings' limits. */
 enum err node_parse(struct op_call *call, struct node_doc *out) ERR_CHECKED;
+
+/*
+ * The form the client wants: the parameter `Accept`, else the header if it names one of
+ * the forms and no other. ERR_INVALID_ARGUMENT: a parameter that names neither.
+ */
+enum err node_form_wanted(struct op_call *call, const struct node_form **out) ERR_CHECKED;
 
 /* Finish the call with `status` and the document of the target's last node. */
 void node_reply(struct op_call *call, int status, const struct op_target *target,

@@ -3,6 +3,7 @@
  * What the service says about itself: registry, capabilities, availability (VOSI 1.1).
  */
 #include "replication/health.h"
+#include "service/core/isotime.h"
 #include "service/op/ops.h"
 #include "service/op/service_mode.h"
 #include "service/xml/caps_xml.h"
@@ -12,6 +13,9 @@ enum { TEXT_MAX = 256 * 1024 };
 static const struct caps_row rows[] = {
     {"ivo://ivoa.net/std/VOSI#capabilities", "/capabilities", CAPS_USE_FULL},
     {"ivo://ivoa.net/std/VOSI#availability", "/availability", CAPS_USE_FULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#protocols", "/protocols", CAPS_USE_FULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#views", "/views", CAPS_USE_FULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#properties", "/properties", CAPS_USE_FULL},
     {"ivo://ivoa.net/std/VOSpace/v2.0#nodes", "/nodes", CAPS_USE_BASE},
     {"ivo://ivoa.net/std/VOSpace#files-proto", "/files", CAPS_USE_BASE},
     {"ivo://ivoa.net/std/VOSpace/v2.0#transfers", "/transfers", CAPS_USE_BASE},
@@ -44,8 +48,12 @@ finish_str(struct op_call *call, const char *type, struct str *text)
 static void
 run_capabilities(struct op_call *call)
 {
+	char date[ISOTIME_SIZE];
 	struct str text;
 
+	/* They change with the program only, which was started then. */
+	httptime_format(call->env->space->started_ms, date);
+	op_reply_field(call, "Last-Modified", bytes_of(date));
 	str_init(&text, TEXT_MAX);
 	caps_xml_capabilities(&text, rows, sizeof rows / sizeof rows[0], call->base_url,
 	    methods, sizeof methods / sizeof methods[0]);

@@ -5,6 +5,7 @@
  * limit, uri     paging; the page begins at and includes `uri`
  * sort, order    core#date, core#length; asc, desc
  * detail         min, properties, max; anything else as properties
+ * Accept         text/xml, application/json: a parameter, or the header
  * view=data      303 to files/PATH, before anything is looked at
  */
 #include "service/op/listing.h"
@@ -122,19 +123,15 @@ parse_order(struct op_call *call, struct path asked, const struct op_target *tar
 	return e == ERR_OK ? parse_sort(call, ask) : e;
 }
 
-/* The parameter; the header of that name has no effect (server-contract 3.1). */
 static enum err
-check_form(struct op_call *call)
+check_form(struct op_call *call, const struct node_form **form)
 {
-	struct bytes view = op_param(call, "view"), accept = op_param(call, "accept");
+	struct bytes view = op_param(call, "view");
 
 	if (view.n > 0)
 		return errinfo_set(
 		    &call->why, ERR_VIEW_NOT_SUPPORTED, "%.*s", BYTES_ARG(view));
-	if (accept.n > 0 && !bytes_is(accept, "text/xml"))
-		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "Media type %.*s not supported", BYTES_ARG(accept));
-	return ERR_OK;
+	return node_form_wanted(call, form);
 }
 
 static void
@@ -152,7 +149,7 @@ run(struct op_call *call)
 	}
 	e = op_parse_path(call, call->rest, &path);
 	if (e == ERR_OK)
-		e = check_form(call);
+		e = check_form(call, &ask.form);
 	if (e == ERR_OK)
 		e = parse_limit(call, op_param(call, "limit"), &ask.limit);
 	if (e == ERR_OK)

@@ -57,6 +57,51 @@ prop_of(struct bytes uri)
 	return row == NULL ? PROP_FREE : row->prop;
 }
 
+_Static_assert((int)N_ROWS <= (int)PROPS_MAX_ROWS, "there is room for all");
+
+/* What stands in the table only because clients may write it means nothing here. */
+static unsigned
+kind_of(enum prop prop)
+{
+	switch (prop) {
+	case PROP_TEXT:
+	case PROP_INHERITS:
+	case PROP_LOCKED:
+	case PROP_ENCODING:
+	case PROP_GROUP_READ:
+	case PROP_GROUP_WRITE:
+	case PROP_PUBLIC:
+	case PROP_PUBLIC_ALIAS:
+	case PROP_QUOTA:
+	case PROP_TYPE:
+		return PROPS_SETTABLE;
+	case PROP_READABLE:
+	case PROP_WRITABLE:
+	case PROP_MD5:
+	case PROP_CONTENT_DATE:
+	case PROP_CREATOR:
+	case PROP_DATE:
+	case PROP_LENGTH:
+		return PROPS_COMPUTED;
+	case PROP_FREE:
+	case PROP_DERIVED:
+	case PROP_LOCKED_ALIAS:
+		break;
+	}
+	return 0;
+}
+
+size_t
+props_known(unsigned kinds, struct bytes out[PROPS_MAX_ROWS])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < N_ROWS; i++)
+		if ((kind_of(rows[i].prop) & kinds) != 0)
+			out[n++] = bytes_of(rows[i].uri);
+	return n;
+}
+
 /* From a node */
 
 /* A list under construction. */

@@ -40,6 +40,13 @@ enum err props_to_patch(struct op_call *call, const struct node_doc *doc,
 /* Does the patch really change permissions? Clients post back what they fetched. */
 bool props_change_permissions(const struct nodes_patch *p, const struct node *node);
 
+/*
+ * The properties of the table, in its order, that users set and that the server makes; how
+ * many there are.
+ */
+enum { PROPS_SETTABLE = 1, PROPS_COMPUTED = 2, PROPS_MAX_ROWS = 64 };
+size_t props_known(unsigned kinds, struct bytes out[PROPS_MAX_ROWS]);
+
 /* The name of who owns the node, for `creator`, from a document; .p NULL: not said. */
 struct bytes props_creator(const struct node_doc *doc);
 

@@ -27,8 +27,7 @@ cmd_mode(const struct tool_call *call)
 	int status;
 
 	if (call->n > 2)
-		return tool_wrong_usage(
-		    "mode [read-write | read-only | offline [REASON]]");
+		return tool_wrong_usage("mode [MODE [REASON]]");
 	if (call->n > 0)
 		return tool_do(call, "/admin/mode",
 		    (struct tool_field[]){{"mode", call->word[0]},

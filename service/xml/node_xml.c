@@ -3,6 +3,7 @@
 
 #include "service/core/check.h"
 #include "service/xml/names.h"
+#include "service/xml/node_form.h"
 #include "service/xml/xml_in.h"
 #include "service/xml/xml_out.h"
 
@@ -167,6 +168,22 @@ write_properties(struct str *s, const struct node_out *n)
 	str_add(s, BYTES("</vos:properties>"));
 }
 
+static void
+write_views(struct str *s, const char *name, const struct bytes *uris, size_t n)
+{
+	if (n == 0) {
+		str_addf(s, "<vos:%s/>", name);
+		return;
+	}
+	str_addf(s, "<vos:%s>", name);
+	for (size_t i = 0; i < n; i++) {
+		str_add(s, BYTES("<vos:view"));
+		xml_out_attr(s, "uri", uris[i]);
+		str_add(s, BYTES("/>"));
+	}
+	str_addf(s, "</vos:%s>", name);
+}
+
 /* From the first attribute on; the end tag of a container is left to the caller. */
 static void
 write_body(struct str *s, const struct node_out *n)
@@ -180,8 +197,10 @@ write_body(struct str *s, const struct node_out *n)
 	str_addc(s, '>');
 	if (!n->minimal)
 		write_properties(s, n);
-	if (node_type_has_bytes(n->type))
-		str_add(s, BYTES("<vos:accepts/><vos:provides/>"));
+	if (node_type_has_bytes(n->type)) {
+		write_views(s, "accepts", n->accepts, n->n_accepts);
+		write_views(s, "provides", n->provides, n->n_provides);
+	}
 	if (n->type == NODE_LINK)
 		xml_out_leaf(s, "vos:target", n->target);
 }
@@ -203,31 +222,40 @@ write_root(struct str *s, const struct node_out *n)
 	write_body(s, n);
 }
 
-void
-node_xml_write(struct str *s, const struct node_out *n)
+static void
+form_write(struct str *s, const struct node_out *n)
 {
 	write_root(s, n);
 	write_end(s, n);
 }
 
-void
-node_xml_open(struct str *s, const struct node_out *container)
+static void
+form_open(struct str *s, const struct node_out *container)
 {
 	CHECK(container->type == NODE_CONTAINER);
 	write_root(s, container);
 	str_add(s, BYTES("<vos:nodes>\n"));
 }
 
-void
-node_xml_child(struct str *s, const struct node_out *n)
+static void
+form_child(struct str *s, const struct node_out *n, bool is_first)
 {
+	(void)is_first;
 	str_add(s, BYTES("<vos:node"));
 	write_body(s, n);
 	write_end(s, n);
 }
 
-void
-node_xml_close(struct str *s)
+static void
+form_close(struct str *s)
 {
 	str_add(s, BYTES("</vos:nodes></vos:node>\n"));
 }
+
+const struct node_form node_form_xml = {
+    .content_type = "text/xml",
+    .write = form_write,
+    .open = form_open,
+    .child = form_child,
+    .close = form_close,
+};

@@ -7,9 +7,8 @@
  * they are and whether the URI fits the request is the caller's business. Child nodes in
  * a posted container are ignored.
  *
- * Writing keeps the element order of the VOSpace 2.1 schema. A listing is streamed:
- * node_xml_open -> node_xml_child* -> node_xml_close; between any two calls the caller
- * may send away and clear what the str holds.
+ * Writing keeps the element order of the VOSpace 2.1 schema; it is done through
+ * node_form.h.
  *
  * Memory: a node_doc points into the arena; a node_out is borrowed for the call.
  * Thread: any. Writing fails as core/str does, in str_failed.
@@ -71,14 +70,9 @@ struct node_out {
 	struct bytes target; /* links */
 	const struct node_out_property *properties; /* written in this order */
 	size_t n_properties;
+	/* Types with bytes: URIs of views; none where they are not worth their room. */
+	const struct bytes *accepts, *provides;
+	size_t n_accepts, n_provides;
 };
-
-/* A whole document; a container without children. */
-void node_xml_write(struct str *s, const struct node_out *n);
-
-/* A container's document up to its first child. */
-void node_xml_open(struct str *s, const struct node_out *container);
-void node_xml_child(struct str *s, const struct node_out *n);
-void node_xml_close(struct str *s);
 
 #endif

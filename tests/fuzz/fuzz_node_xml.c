@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "service/core/check.h"
-#include "service/xml/node_xml.h"
+#include "service/xml/node_form.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,7 +27,7 @@ write_back(struct arena *a, struct str *to, const struct node_doc *doc)
 		p[i].uri = doc->properties[i].uri;
 		p[i].value = doc->properties[i].value;
 	}
-	node_xml_write(to, &out);
+	node_form_xml.write(to, &out);
 	CHECK(!str_failed(to));
 }
 

@@ -20,6 +20,9 @@ USES = {
     "ivo://ivoa.net/std/VOSpace#recursive-delete-proto": ("/async-delete", None),
     "ivo://ivoa.net/std/VOSpace#recursive-nodeprops-proto": ("/async-setprops", None),
     "vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0": ("/pkg", "full"),
+    "ivo://ivoa.net/std/VOSpace/v2.0#protocols": ("/protocols", "full"),
+    "ivo://ivoa.net/std/VOSpace/v2.0#views": ("/views", "full"),
+    "ivo://ivoa.net/std/VOSpace/v2.0#properties": ("/properties", "full"),
     "vos://cadc.nrc.ca~vospace/CADC/std/VOSpace#nodeprops": ("/async-setprops", None),
 }
 

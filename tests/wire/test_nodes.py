@@ -548,12 +548,13 @@ class Get(NodesTest):
         self.fault_like(self.bed.ask("GET", "/nodes/alice?view=rss", "alice"), 400,
                         "ViewNotSupported: ")
 
-    def test_the_media_type_is_a_parameter_and_the_header_has_no_effect(self):
+    def test_the_media_type_is_a_parameter_and_then_the_header(self):
         path = "/nodes" + self.fresh("DataNode")
-        for query in ("?Accept=text/xml", "?view=&Accept=", ""):
+        for query, form in [("?Accept=text/xml", "text/xml"), ("?view=&Accept=", "application/json"),
+                            ("", "application/json")]:
             answer = self.bed.ask("GET", path + query, "alice",
                                   headers={"Accept": "application/json"})
-            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "text/xml"))
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, form))
         self.fault(self.bed.ask("GET", path + "?accept=text/html", "alice"), 400,
                    "InvalidArgument: Media type text/html not supported")
 

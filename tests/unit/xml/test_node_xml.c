@@ -4,7 +4,7 @@
 
 #include "service/core/str.h"
 #include "service/xml/names.h"
-#include "service/xml/node_xml.h"
+#include "service/xml/node_form.h"
 #include "service/xml/xml_in.h"
 
 #define CORE "ivo://ivoa.net/vospace/core#"
@@ -356,14 +356,14 @@ a_data_node_is_written_in_the_order_of_the_schema(void **state)
 
 	(void)state;
 	str_clear(&out);
-	node_xml_write(&out, &n);
+	node_form_xml.write(&out, &n);
 	assert_bytes(str_bytes(&out), ROOT
 	    "uri=\"vos://a~v/f\" xsi:type=\"vos:DataNode\" busy=\"false\">" PROPERTIES
 	    "<vos:accepts/><vos:provides/></vos:node>\n");
 	n.busy = true;
 	n.n_properties = 0;
 	str_clear(&out);
-	node_xml_write(&out, &n);
+	node_form_xml.write(&out, &n);
 	assert_bytes(str_bytes(&out),
 	    ROOT "uri=\"vos://a~v/f\" xsi:type=\"vos:DataNode\" busy=\"true\">"
 		 "<vos:properties></vos:properties><vos:accepts/><vos:provides/>"
@@ -377,7 +377,7 @@ a_link_has_its_target_and_nothing_of_a_data_node(void **state)
 
 	(void)state;
 	str_clear(&out);
-	node_xml_write(&out, &n);
+	node_form_xml.write(&out, &n);
 	assert_bytes(str_bytes(&out),
 	    ROOT "uri=\"vos://a~v/l\" xsi:type=\"vos:LinkNode\">" PROPERTIES
 		 "<vos:target>vos://a~v/%C3%A9&amp;</vos:target></vos:node>\n");
@@ -390,7 +390,7 @@ a_container_always_has_nodes(void **state)
 
 	(void)state;
 	str_clear(&out);
-	node_xml_write(&out, &n);
+	node_form_xml.write(&out, &n);
 	assert_bytes(str_bytes(&out),
 	    ROOT "uri=\"vos://a~v/c\" xsi:type=\"vos:ContainerNode\">" PROPERTIES
 		 "<vos:nodes/></vos:node>\n");
@@ -406,12 +406,12 @@ a_listing_is_written_piece_by_piece(void **state)
 	(void)state;
 	c.minimal = true;
 	str_clear(&out);
-	node_xml_open(&out, &c);
+	node_form_xml.open(&out, &c);
 	for (size_t i = 0; i < 3; i++) {
 		kids[i].minimal = true;
-		node_xml_child(&out, &kids[i]);
+		node_form_xml.child(&out, &kids[i], i == 0);
 	}
-	node_xml_close(&out);
+	node_form_xml.close(&out);
 	assert_bytes(str_bytes(&out), ROOT
 	    "uri=\"vos://a~v\" xsi:type=\"vos:ContainerNode\"><vos:nodes>\n"
 	    "<vos:node uri=\"vos://a~v/c\" xsi:type=\"vos:ContainerNode\"><vos:nodes/>"
@@ -435,7 +435,7 @@ what_is_written_is_read_back(void **state)
 		struct node_doc doc;
 
 		str_clear(&out);
-		node_xml_write(&out, &n);
+		node_form_xml.write(&out, &n);
 		doc = parsed(str_bytes(&out));
 		assert_bytes(doc.uri, "vos://a~v/x%20y");
 		assert_int_equal(doc.type, types[i]);
@@ -455,7 +455,7 @@ a_full_str_is_noticed(void **state)
 
 	(void)state;
 	str_init(&small, 100);
-	node_xml_write(&small, &n);
+	node_form_xml.write(&small, &n);
 	assert_true(str_failed(&small));
 	str_release(&small);
 }

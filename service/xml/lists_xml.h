@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lists_xml - what a space speaks, as documents: its protocols, views and properties
+ * (VOSpace 2.1 6.1). Everything is borrowed for the call. Thread and failure: as core/str.
+ */
+#ifndef QUARTET_XML_LISTS_XML_H
+#define QUARTET_XML_LISTS_XML_H
+
+#include <stddef.h>
+
+#include "service/core/bytes.h"
+#include "service/core/str.h"
+
+struct lists_part {
+	const char *name; /* "accepts", "provides", "contains" */
+	const struct bytes *uris;
+	size_t n;
+};
+
+/* `root` is "protocols", `item` "protocol", and so on. */
+void lists_xml_write(struct str *s, const char *root, const char *item,
+    const struct lists_part *parts, size_t n);
+
+#endif
