@@ -132,6 +132,15 @@ file_reply_digest(struct op_call *call, const uint8_t md5[MD5_SIZE])
 	op_reply_field(call, "Digest", bytes_of(text));
 }
 
+void
+file_reply_repr_digest(struct op_call *call, const uint8_t md5[MD5_SIZE])
+{
+	char sum[BASE64_ROOM(MD5_SIZE)];
+
+	base64_encode(md5, MD5_SIZE, sum);
+	op_reply_field(call, "Repr-Digest", arena_format(call->arena, "md5=:%s:", sum));
+}
+
 /* Plain for whoever reads only that, and exact in the extended form if need be. */
 void
 file_reply_name(struct op_call *call, struct bytes name)
@@ -170,14 +179,19 @@ file_reply_sandbox(struct op_call *call)
 	op_reply_field(call, "Referrer-Policy", BYTES("no-referrer"));
 }
 
+struct bytes
+file_type(const struct node *node)
+{
+	return node->content_type.p != NULL ? node->content_type
+					    : BYTES("application/octet-stream");
+}
+
 void
-file_reply_fields(struct op_call *call, const struct node *node)
+file_reply_fields(struct op_call *call, const struct node *node, struct bytes type)
 {
 	char date[ISOTIME_SIZE];
 
-	op_reply_field(call, "Content-Type",
-	    node->content_type.p != NULL ? node->content_type
-					 : BYTES("application/octet-stream"));
+	op_reply_field(call, "Content-Type", type);
 	if (node->content_encoding.p != NULL)
 		op_reply_field(call, "Content-Encoding", node->content_encoding);
 	httptime_format(

@@ -34,9 +34,14 @@ enum err file_may_write(struct op_call *call, const struct op_target *target) ER
 enum err file_check_quota(
     struct op_call *call, const struct op_target *target, uint64_t length) ERR_CHECKED;
 
-/* Type, encoding, time, checksum, name, and what keeps a browser from running it (D51).
+/* The type of a file, as clients are told. */
+struct bytes file_type(const struct node *node);
+
+/*
+ * Type (the file's, or that of an answer made of it), encoding, time, name, and what
+ * keeps a browser from running it (D51).
  */
-void file_reply_fields(struct op_call *call, const struct node *node);
+void file_reply_fields(struct op_call *call, const struct node *node, struct bytes type);
 
 /* Content-Disposition: inline; with a name any client understands (RFC 6266). */
 void file_reply_name(struct op_call *call, struct bytes name);
@@ -44,7 +49,8 @@ void file_reply_name(struct op_call *call, struct bytes name);
 /* What keeps a browser from treating bytes of users as part of our page. */
 void file_reply_sandbox(struct op_call *call);
 
-/* "md5=BASE64" */
+/* Digest: "md5=BASE64" (RFC 3230); Repr-Digest: "md5=:BASE64:" (RFC 9530). */
 void file_reply_digest(struct op_call *call, const uint8_t md5[MD5_SIZE]);
+void file_reply_repr_digest(struct op_call *call, const uint8_t md5[MD5_SIZE]);
 
 #endif

@@ -13,6 +13,7 @@
 #include "service/op/file.h"
 #include "service/op/file_txn.h"
 #include "service/op/ops.h"
+#include "service/op/parts.h"
 #include "service/op/range.h"
 
 enum { ETAG_SIZE = 2 * MD5_SIZE + 3, RESOLVE_TRIES = 3 };
@@ -66,43 +67,71 @@ etag_of(const struct node *node, char out[ETAG_SIZE])
 	out[ETAG_SIZE - 1] = '\0';
 }
 
+static void
+reply_head(struct op_call *call, const struct node *node, struct bytes type)
+{
+	file_reply_fields(call, node, type);
+	if (node->content_ms != 0) {
+		file_reply_digest(call, node->md5);
+		if (op_header(call, "want-repr-digest").p != NULL)
+			file_reply_repr_digest(call, node->md5);
+	}
+	op_reply_field(call, "Accept-Ranges", BYTES("bytes"));
+}
+
 /* Does the client have these bytes already? Then this is the whole answer. */
 static bool
-not_modified(struct op_call *call, const struct validators *v)
+not_modified(struct op_call *call, const struct node *node, const struct validators *v)
 {
 	if (!range_not_modified(op_header(call, "if-none-match"),
 		op_header(call, "if-modified-since"), v))
 		return false;
+	reply_head(call, node, file_type(node));
 	op_reply_status(call, 304);
 	call->reply.no_body = true;
 	op_finish(call);
 	return true;
 }
 
-/* What part of the file the request wants; 416 is finished here (false). */
+/* What the request wants of the file; without parts: all of it. */
+struct wanted {
+	struct range_part *part;
+	size_t n;
+};
+
+static void
+reply_content_range(struct op_call *call, const struct range_part *part, uint64_t length)
+{
+	op_reply_field(call, "Content-Range",
+	    arena_format(call->arena, "bytes %llu-%llu/%llu",
+		(unsigned long long)part->first,
+		(unsigned long long)(part->first + part->n - 1),
+		(unsigned long long)length));
+}
+
+/* 416 is finished here (false). */
 static bool
-choose_part(struct op_call *call, const struct node *node, const struct validators *v,
-    uint64_t *first_out, uint64_t *n_out)
+choose_parts(struct op_call *call, const struct node *node, const struct validators *v,
+    struct wanted *w)
 {
 	struct bytes range = op_header(call, "range"), text;
+	size_t max = (size_t)call->env->settings->ranges_max;
 
-	*first_out = 0;
-	*n_out = node->length;
+	*w = (struct wanted){NULL, 0};
 	op_reply_status(call, 200);
 	if (range.p == NULL || !range_may_apply(op_header(call, "if-range"), v))
 		return true;
-	switch (range_parse(range, node->length, first_out, n_out)) {
+	w->part = arena_array(call->arena, struct range_part, max);
+	if (w->part == NULL)
+		return true; /* all of it, then */
+	switch (range_parse(range, node->length, w->part, max, &w->n)) {
 	case RANGE_WHOLE:
-		*first_out = 0;
-		*n_out = node->length;
+		w->n = 0;
 		return true;
 	case RANGE_PART:
 		op_reply_status(call, 206);
-		text = arena_format(call->arena, "bytes %llu-%llu/%llu",
-		    (unsigned long long)*first_out,
-		    (unsigned long long)(*first_out + *n_out - 1),
-		    (unsigned long long)node->length);
-		op_reply_field(call, "Content-Range", text);
+		if (w->n == 1)
+			reply_content_range(call, &w->part[0], node->length);
 		return true;
 	case RANGE_BEYOND:
 		break;
@@ -116,13 +145,25 @@ choose_part(struct op_call *call, const struct node *node, const struct validato
 	return false;
 }
 
-static void
-reply_head(struct op_call *call, const struct node *node)
+/* The body: whole, a part, or several. Sets the length. */
+static enum err
+open_body(struct op_call *call, const struct node *node, const struct blob *blob,
+    const struct wanted *w, struct bytes *type)
 {
-	file_reply_fields(call, node);
-	if (node->content_ms != 0)
-		file_reply_digest(call, node->md5);
-	op_reply_field(call, "Accept-Ranges", BYTES("bytes"));
+	struct range_part part = {0, node->length};
+	struct parts_spec several = {
+	    .blob = blob, .content_type = *type, .part = w->part, .n = w->n};
+
+	if (w->n > 1)
+		return parts_source(
+		    call, &several, &call->reply.source, &call->reply.length, type);
+	if (w->n == 1)
+		part = w->part[0];
+	call->reply.length = part.n;
+	if (part.n == 0)
+		return ERR_OK;
+	return mirror_source(call->env->mirror, call->env->loop, blob, part.first, part.n,
+	    &call->reply.source, &call->why);
 }
 
 static void
@@ -130,28 +171,27 @@ send_file(struct op_call *call, const struct node *node, const struct blob *blob
 {
 	char etag[ETAG_SIZE];
 	struct validators v = {.modified_ms = node->content_ms};
-	uint64_t first, n;
-	enum err e = ERR_OK;
+	struct bytes type = file_type(node);
+	struct wanted wanted;
+	enum err e;
 
 	etag_of(node, etag);
 	v.etag = bytes_of(etag);
-	reply_head(call, node);
 	op_reply_field(call, "ETag", v.etag);
-	if (not_modified(call, &v))
+	if (not_modified(call, node, &v))
 		return;
 	if (call->is_head) {
+		reply_head(call, node, type);
 		op_reply_status(call, 200);
 		call->reply.length = node->length;
 		op_finish(call);
 		return;
 	}
-	if (!choose_part(call, node, &v, &first, &n))
+	if (!choose_parts(call, node, &v, &wanted))
 		return;
-	call->reply.length = n;
 	call->copies = (unsigned)__builtin_popcount(blob->have);
-	if (n > 0)
-		e = mirror_source(call->env->mirror, call->env->loop, blob, first, n,
-		    &call->reply.source, &call->why);
+	e = open_body(call, node, blob, &wanted, &type);
+	reply_head(call, node, type);
 	if (e != ERR_OK)
 		op_fail(call, e);
 	else

@@ -17,7 +17,7 @@ number(struct bytes digits, uint64_t *out)
 
 /* "-n": the last n bytes. */
 static enum range_verdict
-suffix(struct bytes digits, uint64_t length, uint64_t *first_out, uint64_t *n_out)
+suffix(struct bytes digits, uint64_t length, struct range_part *out)
 {
 	uint64_t n;
 
@@ -25,29 +25,24 @@ suffix(struct bytes digits, uint64_t length, uint64_t *first_out, uint64_t *n_ou
 		return RANGE_WHOLE;
 	if (n == 0 || length == 0)
 		return RANGE_BEYOND;
-	*n_out = n < length ? n : length;
-	*first_out = length - *n_out;
+	out->n = n < length ? n : length;
+	out->first = length - out->n;
 	return RANGE_PART;
 }
 
-enum range_verdict
-range_parse(struct bytes value, uint64_t length, uint64_t *first_out, uint64_t *n_out)
+/* "a-b", "a-", "-n" */
+static enum range_verdict
+parse_one(struct bytes spec, uint64_t length, struct range_part *out)
 {
-	struct bytes unit = BYTES("bytes="), first_text, last_text;
+	size_t dash = bytes_find(spec, '-');
+	struct bytes first_text = {spec.p, dash}, last_text;
 	uint64_t first, last = UINT64_MAX;
-	size_t dash;
 
-	value = bytes_trim(value);
-	if (value.n < unit.n || !bytes_caseeq((struct bytes){value.p, unit.n}, unit))
+	if (dash == spec.n)
 		return RANGE_WHOLE;
-	value = bytes_trim(bytes_skip(value, unit.n));
-	dash = bytes_find(value, '-');
-	if (dash == value.n)
-		return RANGE_WHOLE;
-	first_text = (struct bytes){value.p, dash};
-	last_text = bytes_skip(value, dash + 1);
+	last_text = bytes_skip(spec, dash + 1);
 	if (first_text.n == 0)
-		return suffix(last_text, length, first_out, n_out);
+		return suffix(last_text, length, out);
 	if (!number(first_text, &first))
 		return RANGE_WHOLE;
 	if (last_text.n > 0 && (!number(last_text, &last) || last < first))
@@ -56,9 +51,44 @@ range_parse(struct bytes value, uint64_t length, uint64_t *first_out, uint64_t *
 		return RANGE_BEYOND;
 	if (last >= length)
 		last = length - 1;
-	*first_out = first;
-	*n_out = last - first + 1;
+	*out = (struct range_part){first, last - first + 1};
 	return RANGE_PART;
+}
+
+enum range_verdict
+range_parse(struct bytes value, uint64_t length, struct range_part *out, size_t max,
+    size_t *n_out)
+{
+	struct bytes unit = BYTES("bytes=");
+	uint64_t left = length;
+
+	*n_out = 0;
+	value = bytes_trim(value);
+	if (value.n < unit.n || !bytes_caseeq((struct bytes){value.p, unit.n}, unit))
+		return RANGE_WHOLE;
+	value = bytes_skip(value, unit.n);
+	for (;;) {
+		size_t comma = bytes_find(value, ',');
+		struct range_part part;
+
+		switch (parse_one(
+		    bytes_trim((struct bytes){value.p, comma}), length, &part)) {
+		case RANGE_WHOLE:
+			return RANGE_WHOLE;
+		case RANGE_BEYOND:
+			break;
+		case RANGE_PART:
+			if (*n_out == max || part.n > left)
+				return RANGE_WHOLE;
+			left -= part.n;
+			out[(*n_out)++] = part;
+			break;
+		}
+		if (comma == value.n)
+			break;
+		value = bytes_skip(value, comma + 1);
+	}
+	return *n_out > 0 ? RANGE_PART : RANGE_BEYOND;
 }
 
 static bool

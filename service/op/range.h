@@ -7,22 +7,29 @@
 #define QUARTET_OP_RANGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "service/core/bytes.h"
 
 enum range_verdict {
 	RANGE_WHOLE, /* no usable Range: send everything */
-	RANGE_PART, /* send [first, first + n) */
+	RANGE_PART, /* send the parts */
 	RANGE_BEYOND, /* 416 */
 };
 
+struct range_part {
+	uint64_t first, n; /* inside the resource; n > 0 */
+};
+
 /*
- * A Range header of a resource of `length` bytes. Several ranges, another unit or bad
- * syntax mean RANGE_WHOLE (14.2: a server may ignore it).
+ * A Range header of a resource of `length` bytes, as up to `max` parts in the order asked
+ * for. Those beyond the end are left out of several. Another unit, bad syntax, more parts
+ * than `max`, or parts that overlap so much that they are longer than the whole, mean
+ * RANGE_WHOLE (14.2: a server may ignore it).
  */
-enum range_verdict range_parse(
-    struct bytes value, uint64_t length, uint64_t *first_out, uint64_t *n_out);
+enum range_verdict range_parse(struct bytes value, uint64_t length,
+    struct range_part *out, size_t max, size_t *n_out);
 
 /* What a condition looks at. Times in whole seconds, as HTTP has them. */
 struct validators {

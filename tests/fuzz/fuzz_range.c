@@ -9,6 +9,8 @@
 #include "service/core/check.h"
 #include "service/op/range.h"
 
+enum { PARTS_MAX = 8 };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct bytes
@@ -27,7 +29,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .etag = BYTES("\"d41d8cd98f00b204e9800998ecf8427e\""),
 	    .modified_ms = 1700000000123,
 	};
-	uint64_t length, first = UINT64_MAX, n = UINT64_MAX;
+	struct range_part part[PARTS_MAX];
+	uint64_t length, left;
+	size_t n;
 	struct bytes rest, range, if_range, none_match, since;
 
 	if (size < sizeof length)
@@ -38,9 +42,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if_range = line(&rest);
 	none_match = line(&rest);
 	since = line(&rest);
-	switch (range_parse(range, length, &first, &n)) {
+	left = length;
+	switch (range_parse(range, length, part, PARTS_MAX, &n)) {
 	case RANGE_PART:
-		CHECK(n > 0 && first < length && n <= length - first);
+		CHECK(n > 0 && n <= PARTS_MAX);
+		for (size_t i = 0; i < n; i++) {
+			CHECK(part[i].n > 0 && part[i].first < length);
+			CHECK(part[i].n <= length - part[i].first && part[i].n <= left);
+			left -= part[i].n;
+		}
 		break;
 	case RANGE_BEYOND:
 	case RANGE_WHOLE:

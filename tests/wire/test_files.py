@@ -310,7 +310,7 @@ class Get(FileTest):
             answer = self.bed.get(path, headers={"Range": "bytes=" + asked})
             self.fault(answer, 416, "RangeNotSatisfiable: ")
             self.assertEqual(answer.headers["Content-Range"], f"bytes */{n}")
-        for asked in ("items=0-1", "bytes=5-2", "bytes=x", "bytes=0-1,5-6"):
+        for asked in ("items=0-1", "bytes=5-2", "bytes=x"):
             answer = self.bed.get(path, headers={"Range": asked})
             self.assertEqual((answer.status, answer.body), (200, data), asked)
         answer = self.bed.get(self.path(b""), headers={"Range": "bytes=0-"})

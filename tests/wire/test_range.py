@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parts of files and conditional requests, on the URLs the clients use."""
 
+import base64
 import concurrent.futures
+import email
 import email.utils
+import hashlib
 import os
 
 from quartet_test import Testbed, main, unittest
@@ -68,8 +71,40 @@ class Ranges(unittest.TestCase):
             with self.subTest(value=value):
                 self.assert_whole(self.ask(Range=value))
 
-    def test_several_ranges_are_answered_with_the_whole(self):
-        self.assert_whole(self.ask(Range="bytes=0-1,5-6"))
+    def test_several_ranges_come_as_parts(self):
+        asked = [(5, 6), (0, 70_000), (SIZE - 3, SIZE - 1), (2_000_000, 2_000_000)]
+        answer = self.ask(Range="bytes=" + ", ".join(f"{a}-{b}" for a, b in asked) + f",{SIZE}-")
+        self.assertEqual(answer.status, 206)
+        self.assertEqual(int(answer.headers["Content-Length"]), len(answer.body))
+        self.assertNotIn("Content-Range", answer.headers)
+        kind = answer.headers["Content-Type"].encode()
+        self.assertTrue(kind.startswith(b"multipart/byteranges; boundary="), kind)
+        message = email.message_from_bytes(b"Content-Type: " + kind + b"\r\n\r\n" + answer.body)
+        parts = message.get_payload()
+        self.assertEqual(len(parts), len(asked))
+        for part, (first, last) in zip(parts, asked):
+            self.assertEqual(part["Content-Range"], f"bytes {first}-{last}/{SIZE}")
+            self.assertEqual(part["Content-Type"], "application/octet-stream")
+        boundary = kind.partition(b"boundary=")[2]
+        bodies = [b.partition(b"\r\n\r\n")[2][:-2] for b in answer.body.split(b"--" + boundary)[1:-1]]
+        self.assertEqual(bodies, [self.data[a:b + 1] for a, b in asked])
+
+    def test_one_usable_range_of_several_is_a_plain_part(self):
+        self.assert_part(self.ask(Range=f"bytes={SIZE}-, 7-9"), 7, 9)
+
+    def test_too_many_or_overlapping_ranges_give_the_whole(self):
+        self.assert_whole(self.ask(Range="bytes=" + ",".join(f"{i}-{i}" for i in range(33))))
+        self.assert_whole(self.ask(Range="bytes=0-2999999,1-2999999"))
+
+    def test_a_digest_in_the_newer_form_for_who_wants_it(self):
+        digest = base64.b64encode(hashlib.md5(self.data).digest()).decode()
+        self.assertEqual(self.ask(Want_Repr_Digest="md5=1").headers["Repr-Digest"], f"md5=:{digest}:")
+        self.assertNotIn("Repr-Digest", self.ask().headers)
+        for header in ("Repr-Digest", "Content-Digest"):
+            good, bad = f"md5=:{digest}:", "md5=:AAAAAAAAAAAAAAAAAAAAAA==:"
+            self.assertEqual(self.bed.put("/alice/d", self.data, headers={header: good}).status, 201)
+            self.assertEqual(self.bed.put("/alice/d", self.data, headers={header: bad}).status, 412)
+            self.assertEqual(self.bed.put("/alice/d", self.data, headers={header: "md5=x"}).status, 400)
 
     def test_ranges_of_an_empty_file(self):
         for value in ("bytes=0-", "bytes=0-0", "bytes=-1"):

@@ -34,7 +34,11 @@ ranges_mean_what_the_rfc_says(void **state)
 	    {"bytes=0-0", 0, RANGE_BEYOND, 0, 0},
 	    {"bytes=-1", 0, RANGE_BEYOND, 0, 0},
 	    {"bytes=2-1", 10, RANGE_WHOLE, 0, 0},
-	    {"bytes=0-1,4-5", 10, RANGE_WHOLE, 0, 0},
+	    {"bytes=20-21,4-5", 10, RANGE_PART, 4, 2},
+	    {"bytes=20-21,30-", 10, RANGE_BEYOND, 0, 0},
+	    {"bytes=4-5,x", 10, RANGE_WHOLE, 0, 0},
+	    {"bytes=4-5,", 10, RANGE_WHOLE, 0, 0},
+	    {"bytes=0-7,4-9", 10, RANGE_WHOLE, 0, 0},
 	    {"bytes=,0-1", 10, RANGE_WHOLE, 0, 0},
 	    {"bytes=-", 10, RANGE_WHOLE, 0, 0},
 	    {"bytes=", 10, RANGE_WHOLE, 0, 0},
@@ -50,15 +54,17 @@ ranges_mean_what_the_rfc_says(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		uint64_t first = 0, n = 0;
+		struct range_part part = {0, 0};
+		size_t n;
 		enum range_verdict verdict =
-		    range_parse(bytes_of(rows[i].value), rows[i].length, &first, &n);
+		    range_parse(bytes_of(rows[i].value), rows[i].length, &part, 1, &n);
 
 		if (verdict != rows[i].verdict ||
-		    (verdict == RANGE_PART && (first != rows[i].first || n != rows[i].n)))
+		    (verdict == RANGE_PART &&
+			(part.first != rows[i].first || part.n != rows[i].n)))
 			fail_msg("%s of %llu: verdict %d, %llu + %llu", rows[i].value,
 			    (unsigned long long)rows[i].length, (int)verdict,
-			    (unsigned long long)first, (unsigned long long)n);
+			    (unsigned long long)part.first, (unsigned long long)part.n);
 	}
 }
 
@@ -117,11 +123,31 @@ a_range_of_another_version_is_not_sent(void **state)
 	assert_false(applies(""));
 }
 
+static void
+several_ranges_come_in_the_order_asked_for(void **state)
+{
+	struct range_part part[3];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(
+	    range_parse(BYTES("bytes=8-, 0-1 ,50-60,-3"), 10, part, 3, &n), RANGE_PART);
+	assert_int_equal(n, 3);
+	assert_true(part[0].first == 8 && part[0].n == 2);
+	assert_true(part[1].first == 0 && part[1].n == 2);
+	assert_true(part[2].first == 7 && part[2].n == 3);
+	assert_int_equal(range_parse(BYTES("bytes=0-0,1-1,2-2,3-3"), 10, part, 3, &n),
+	    RANGE_WHOLE); /* more than there is room for */
+	assert_int_equal(
+	    range_parse(BYTES("bytes=0-9,0-0"), 10, part, 3, &n), RANGE_WHOLE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ranges_mean_what_the_rfc_says),
+	    cmocka_unit_test(several_ranges_come_in_the_order_asked_for),
 	    cmocka_unit_test(what_the_client_has_is_not_sent_again),
 	    cmocka_unit_test(a_range_of_another_version_is_not_sent),
 	};
