@@ -698,6 +698,7 @@ server_stop(struct server *s)
 	worker_pool_free(s->password_worker);
 	loop_free(s->background);
 	pool_free(s->pool);
+	space_release(&s->space);
 	arena_release(&s->space_arena);
 	tls_context_unref(s->tls);
 	x509_trust_free(s->trust);

@@ -7,6 +7,7 @@
 #include "service/core/clock.h"
 #include "service/core/digest.h"
 #include "service/op/service_mode.h"
+#include "storage/quota_hold.h"
 
 #define KEYS_NOTE "preauth-keys"
 
@@ -196,5 +197,15 @@ space_init(struct space *space, struct arena *a, const struct settings *settings
 	if (e == ERR_OK)
 		e = init_mode(space, store, why);
 	space->started_ms = clock_wall_ms();
+	space->quota_holds = quota_holds_new();
+	if (e == ERR_OK && space->quota_holds == NULL)
+		e = errinfo_set(why, ERR_NO_MEMORY, "no memory for quotas");
 	return e;
+}
+
+void
+space_release(struct space *space)
+{
+	quota_holds_free(space->quota_holds);
+	space->quota_holds = NULL;
 }

@@ -4,7 +4,8 @@
  * pre-authorised URLs from the store.
  *
  * Order: space_init after the store is open, before any loop runs. It blocks until a new
- * key is durable. Memory: everything the space points to is in the arena given.
+ * key is durable; space_release after the last loop ended, also after a failure. Memory:
+ * what the space points to is in the arena given, but for what space_release frees.
  */
 #ifndef QUARTET_SPACE_H
 #define QUARTET_SPACE_H
@@ -14,5 +15,6 @@
 enum err space_init(struct space *space, struct arena *arena,
     const struct settings *settings, struct store *store,
     struct errinfo *why) ERR_CHECKED;
+void space_release(struct space *space);
 
 #endif

@@ -103,24 +103,26 @@ file_may_write(struct op_call *call, const struct op_target *target)
 }
 
 enum err
-file_check_quota(struct op_call *call, const struct op_target *target, uint64_t length)
+file_reserve(struct op_call *call, const struct op_target *target, uint64_t length,
+    struct quota_hold *hold)
 {
 	uint64_t old = target->exists ? op_leaf(target)->length : 0;
 
+	*hold = (struct quota_hold){.n = 0};
 	if (length <= old)
 		return ERR_OK;
-	for (size_t i = 0; i < target->trail.n; i++) {
-		const struct node *n = &target->trail.node[i];
+	return quota_hold_begin(call->env->space->quota_holds, &target->trail,
+	    length - old, length, call->arena, hold, &call->why);
+}
 
-		if (n->type == NODE_CONTAINER && n->quota != NODE_NO_QUOTA &&
-		    (n->total_bytes > n->quota ||
-			length - old > n->quota - n->total_bytes))
-			return errinfo_set(&call->why, ERR_QUOTA,
-			    "used=%llu limit=%llu requested=%llu",
-			    (unsigned long long)n->total_bytes,
-			    (unsigned long long)n->quota, (unsigned long long)length);
-	}
-	return ERR_OK;
+enum err
+file_check_quota(struct op_call *call, const struct op_target *target, uint64_t length)
+{
+	struct quota_hold hold;
+	enum err e = file_reserve(call, target, length, &hold);
+
+	quota_hold_end(call->env->space->quota_holds, &hold);
+	return e;
 }
 
 void

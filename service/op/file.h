@@ -7,6 +7,7 @@
 #define QUARTET_OP_FILE_H
 
 #include "service/op/target.h"
+#include "storage/quota_hold.h"
 
 /*
  * The URL at which the target can be read, or written, without any credential, for
@@ -30,9 +31,14 @@ enum err file_target(
  */
 enum err file_may_write(struct op_call *call, const struct op_target *target) ERR_CHECKED;
 
-/* Would `length` more bytes there exceed a quota? ERR_QUOTA with the numbers. */
+/*
+ * Is there room for a file of `length` bytes there, as far as quotas go? ERR_QUOTA with
+ * the numbers. file_reserve also keeps it for this upload, until quota_hold_end.
+ */
 enum err file_check_quota(
     struct op_call *call, const struct op_target *target, uint64_t length) ERR_CHECKED;
+enum err file_reserve(struct op_call *call, const struct op_target *target,
+    uint64_t length, struct quota_hold *hold) ERR_CHECKED;
 
 /* The type of a file, as clients are told. */
 struct bytes file_type(const struct node *node);

@@ -48,6 +48,7 @@ struct space {
 	int64_t started_ms;
 	_Atomic bool is_stopping;
 	_Atomic int mode; /* enum service_mode */
+	struct quota_holds *quota_holds;
 };
 
 /* One per loop. */

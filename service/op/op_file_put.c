@@ -25,6 +25,7 @@ struct state {
 	struct op_call *call;
 	struct mirror_put *put;
 	struct file_publish publish;
+	struct quota_hold hold;
 };
 
 static enum err
@@ -90,7 +91,7 @@ begin(struct state *s)
 	(void)memcpy(spec.md5, claims.md5, MD5_SIZE);
 	(void)memcpy(spec.sha256, claims.sha256, SHA256_SIZE);
 	if (e == ERR_OK && call->body_length != MIRROR_LENGTH_UNKNOWN)
-		e = file_check_quota(call, &s->publish.target, call->body_length);
+		e = file_reserve(call, &s->publish.target, call->body_length, &s->hold);
 	return e == ERR_OK ? mirror_put_new(call->env->mirror, call->env->loop, &spec,
 				 &s->put, &call->why)
 			   : e;
@@ -196,6 +197,7 @@ publish(struct state *s)
 	    .set_encoding = true, /* that of the old bytes is not that of the new ones */
 	    .content_encoding = op_header(call, "content-encoding"),
 	};
+	quota_hold_end(call->env->space->quota_holds, &s->hold);
 	file_publish(&s->publish);
 }
 
@@ -228,9 +230,14 @@ release(struct op_call *call)
 {
 	struct state *s = call->state;
 
-	if (file_txn_asked(call))
+	if (file_txn_asked(call)) {
 		file_txn_put_release(call);
-	else if (s != NULL && s->put != NULL)
+		return;
+	}
+	if (s == NULL)
+		return;
+	quota_hold_end(call->env->space->quota_holds, &s->hold);
+	if (s->put != NULL)
 		mirror_put_abandon(s->put);
 }
 

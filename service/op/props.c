@@ -15,6 +15,7 @@ enum prop {
 	PROP_LOCKED_ALIAS,
 	PROP_READABLE,
 	PROP_WRITABLE,
+	PROP_AVAILABLE,
 	PROP_MD5,
 	PROP_CONTENT_DATE,
 	PROP_CREATOR,
@@ -77,6 +78,7 @@ kind_of(enum prop prop)
 		return PROPS_SETTABLE;
 	case PROP_READABLE:
 	case PROP_WRITABLE:
+	case PROP_AVAILABLE:
 	case PROP_MD5:
 	case PROP_CONTENT_DATE:
 	case PROP_CREATOR:
@@ -207,6 +209,12 @@ add_fields(struct op_call *call, struct list *l, const struct node *node, bool m
 		add(l, "ivo://ivoa.net/vospace/core#content-date",
 		    date(l->a, node->content_ms), true);
 	}
+	if (node->type == NODE_CONTAINER && node->quota != NODE_NO_QUOTA)
+		add(l, "ivo://ivoa.net/vospace/core#availableSpace",
+		    number(l->a, node->total_bytes < node->quota
+				     ? node->quota - node->total_bytes
+				     : 0),
+		    true);
 	add(l, "ivo://ivoa.net/vospace/core#creator", owner_name(call, l->a, node->owner),
 	    true);
 	add(l, "ivo://ivoa.net/vospace/core#date", date(l->a, node->changed_ms), true);
@@ -498,6 +506,7 @@ one_to_patch(struct op_call *call, const struct node_doc_property *p, enum node_
 	case PROP_DERIVED:
 	case PROP_READABLE:
 	case PROP_WRITABLE:
+	case PROP_AVAILABLE:
 	case PROP_MD5:
 	case PROP_CONTENT_DATE:
 	case PROP_CREATOR:
