@@ -14,6 +14,7 @@
 
 enum {
 	PAGE = 256, /* children read at once */
+	TURN_PAGES = 64, /* and so many pages in one turn of the loop */
 	GATHER_PAGE = 2048, /* keys gathered in one turn of the loop */
 	PAGE_TEXT = 256 * 1024, /* XML written before it is sent */
 	PAGE_ARENA = 16 * 1024 * 1024,
@@ -44,7 +45,8 @@ struct listing {
 	/* Sorted orders. */
 	struct sort_key *key;
 	size_t n_keys, keys_room, next_key;
-	struct loop_job turn;
+	struct loop_job turn; /* to gather on, or to look on for what the filter wants */
+	bool turn_posted;
 	struct worker_job sorting;
 	bool closed;
 
@@ -128,6 +130,8 @@ write_children(struct listing *l, const struct nodes_page *page, size_t *n_out)
 		struct node_out out;
 		enum err e;
 
+		if (!listing_filter_matches(&l->ask.filter, &page->node[*n_out]))
+			continue;
 		arena_clear(&l->page_arena);
 		e = child_out(l, &page->node[*n_out], &out);
 		if (e != ERR_OK)
@@ -146,10 +150,11 @@ next_page_by_name(struct listing *l)
 			    : l->ask.start.p == NULL ? BYTES("")
 						     : l->ask.start;
 	struct nodes_page page;
+	bool all_count = !listing_filter_is_set(&l->ask.filter);
 	size_t n;
 	enum err e = nodes_page(l->call->env->reader, &l->node_arena,
 	    op_leaf(&l->target)->id, from, l->any,
-	    l->left < PAGE ? (size_t)l->left : PAGE, &page, &l->call->why);
+	    all_count && l->left < PAGE ? (size_t)l->left : PAGE, &page, &l->call->why);
 
 	if (e == ERR_OK)
 		e = write_children(l, &page, &n);
@@ -175,7 +180,7 @@ next_page_by_key(struct listing *l)
 	size_t n = 0, written;
 	enum err e;
 
-	for (; n < PAGE && n < l->left && l->next_key + n < l->n_keys; n++)
+	for (; n < PAGE && l->next_key + n < l->n_keys; n++)
 		row[n].id = l->key[l->next_key + n].id;
 	e = nodes_get_many(l->call->env->reader, &l->node_arena, op_leaf(&l->target)->id,
 	    row, n, &page, &l->call->why);
@@ -232,6 +237,18 @@ write_more(struct listing *l)
 	return e;
 }
 
+/* What it waited for has come, or came too late. */
+static void
+go_on(struct listing *l)
+{
+	if (l->closed && !l->waits && !l->turn_posted) {
+		free_listing(l);
+	} else if (!l->closed && l->wanted) {
+		l->wanted = false;
+		l->base.ready(l->base.arg);
+	}
+}
+
 static void
 piece_back(struct loop_job *job)
 {
@@ -239,12 +256,29 @@ piece_back(struct loop_job *job)
 	struct listing *l = container_of(w, struct listing, waiter);
 
 	l->waits = false;
-	if (l->closed) {
-		free_listing(l);
-	} else if (l->wanted) {
-		l->wanted = false;
-		l->base.ready(l->base.arg);
+	go_on(l);
+}
+
+static void
+turn_comes(struct loop_job *job)
+{
+	struct listing *l = container_of(job, struct listing, turn);
+
+	l->turn_posted = false;
+	go_on(l);
+}
+
+/* Nothing of the last pages is listed: others have their turn before the next. */
+static enum next
+wait_for_turn(struct listing *l)
+{
+	l->wanted = true;
+	if (!l->turn_posted) {
+		l->turn_posted = true;
+		l->turn.run = turn_comes;
+		loop_post(l->call->env->loop, &l->turn);
 	}
+	return NEXT_LATER;
 }
 
 static enum next
@@ -266,7 +300,7 @@ fill(struct listing *l, struct piece *piece, size_t *n_out)
 {
 	size_t n = 0;
 
-	while (n < piece->size) {
+	for (unsigned pages = 0; n < piece->size && pages < TURN_PAGES; pages++) {
 		size_t part = l->text.n - l->at;
 
 		if (part == 0) {
@@ -306,7 +340,7 @@ listing_next(struct source *s, struct slice *out)
 	if (e != ERR_OK || n == 0) {
 		piece_unref(piece);
 		if (e == ERR_OK)
-			return NEXT_END;
+			return l->ended ? NEXT_END : wait_for_turn(l);
 		s->why = l->call->why;
 		return NEXT_FAILED;
 	}
@@ -321,8 +355,9 @@ listing_close(struct source *s)
 
 	pool_dismiss(l->call->env->pool);
 	l->closed = true;
-	if (!l->waits || pool_unwait(l->call->env->pool, &l->waiter))
-		free_listing(l);
+	if (l->waits && pool_unwait(l->call->env->pool, &l->waiter))
+		l->waits = false;
+	go_on(l);
 }
 
 static const struct source_ops listing_ops = {

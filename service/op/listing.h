@@ -10,6 +10,7 @@
 #ifndef QUARTET_OP_LISTING_H
 #define QUARTET_OP_LISTING_H
 
+#include "service/op/listing_filter.h"
 #include "service/op/props.h"
 #include "service/op/target.h"
 #include "service/xml/node_form.h"
@@ -23,6 +24,7 @@ struct listing_ask {
 	struct bytes start; /* name to begin at, inclusive; .p NULL: the first */
 	enum listing_sort sort;
 	bool descending;
+	struct listing_filter filter;
 };
 
 /*

@@ -4,10 +4,12 @@
  *
  * limit, uri     paging; the page begins at and includes `uri`
  * sort, order    core#date, core#length; asc, desc
+ * name, since    only some of the children (listing_filter.h)
  * detail         min, properties, max; anything else as properties
  * Accept         text/xml, application/json: a parameter, or the header
  * view=data      303 to files/PATH, before anything is looked at
  */
+#include "service/core/isotime.h"
 #include "service/op/listing.h"
 #include "service/op/node_reply.h"
 #include "service/op/ops.h"
@@ -112,7 +114,20 @@ parse_sort(struct op_call *call, struct listing_ask *ask)
 	return ERR_OK;
 }
 
-/* Where a listing begins, and in what order it is. */
+static enum err
+parse_filter(struct op_call *call, struct listing_filter *filter)
+{
+	struct bytes name = op_param(call, "name"), since = op_param(call, "since");
+
+	if (name.n > 0)
+		filter->name = name;
+	if (since.n > 0 && !isotime_parse(since, &filter->since_ms))
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "since=%.*s is no time (2026-01-02T03:04:05)", BYTES_ARG(since));
+	return ERR_OK;
+}
+
+/* Where a listing begins, in what order it is, and what of it is wanted. */
 static enum err
 parse_order(struct op_call *call, struct path asked, const struct op_target *target,
     struct listing_ask *ask)
@@ -120,7 +135,9 @@ parse_order(struct op_call *call, struct path asked, const struct op_target *tar
 	enum err e =
 	    parse_start(call, op_param(call, "uri"), asked, target->path, &ask->start);
 
-	return e == ERR_OK ? parse_sort(call, ask) : e;
+	if (e == ERR_OK)
+		e = parse_sort(call, ask);
+	return e == ERR_OK ? parse_filter(call, &ask->filter) : e;
 }
 
 static enum err

@@ -345,6 +345,38 @@ class Large(Listing):
         answer = self.list(path, f"?sort={urllib.parse.quote(CORE)}date&order=desc&limit=3")
         self.assertEqual(len(names(answer)), 3)
 
+    def test_only_the_names_that_fit_a_pattern(self):
+        self.bed.create("ContainerNode", "/alice/filter")
+        self.fill("/alice/filter", ["a.fits", "b.fits", "b.txt", "été.fits", "x[1].fits"])
+        for pattern, found in [("*.fits", ["a.fits", "b.fits", "x[1].fits", "été.fits"]), ("b.*", ["b.fits", "b.txt"]),
+                               ("?té*", ["été.fits"]), ("x[1]*", ["x[1].fits"]), ("none", []), ("*", None)]:
+            answer = self.list("/alice/filter", "?name=" + urllib.parse.quote(pattern))
+            self.assertEqual(names(answer), found if found is not None else
+                             ["a.fits", "b.fits", "b.txt", "x[1].fits", "été.fits"])
+        self.assertEqual(names(self.list("/alice/filter", "?name=*.fits&limit=2")), ["a.fits", "b.fits"])
+        order = f"&sort={urllib.parse.quote(CORE)}date&order=desc&limit=1"
+        self.assertEqual(names(self.list("/alice/filter", "?name=*.txt" + order)), ["b.txt"])
+        start = urllib.parse.quote(self.bed.uri("/alice/filter/b.fits"))
+        self.assertEqual(names(self.list("/alice/filter", f"?name=*.fits&limit=1&uri={start}")), ["b.fits"])
+
+    def test_only_what_has_changed_since(self):
+        self.bed.create("ContainerNode", "/alice/since")
+        self.fill("/alice/since", ["old", "set", "put"])
+        time.sleep(1.1)
+        now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        self.bed.put("/alice/since/put", b"bytes")
+        self.bed.ask("POST", "/nodes/alice/since/set", "alice",
+                     self.bed.document("DataNode", "/alice/since/set", {"title": "x"}), {"Content-Type": "text/xml"})
+        self.assertEqual(names(self.list("/alice/since", f"?since={now}")), ["put", "set"])
+        self.assertEqual(names(self.list("/alice/since", "?since=2100-01-01T00:00:00.000")), [])
+        answer = self.bed.ask("GET", "/nodes/alice/since?since=yesterday", "alice")
+        self.assertEqual(answer.status, 400)
+        self.assertIn("since=yesterday is no time", answer.text)
+
+    def test_a_filter_that_wants_nothing_of_many_lets_others_go_on(self):
+        answer = self.list("/alice/2500", "?name=nothing-like-it")
+        self.assertEqual(names(answer), [])
+
     def test_a_client_that_leaves_does_no_harm(self):
         path = "/alice/2500"
         for _ in range(20):
