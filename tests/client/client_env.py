@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real, unmodified command clients (`vos` and `cadcutils`) against a testbed.
+"""The real, unmodified clients (`vos`, `cadcutils`, `vofs`, `vosfs`) against a testbed.
 
     from client_env import ClientTest, main
 
@@ -34,7 +34,7 @@ import quartet_test
 from quartet_test import SKIPPED, TOP, Testbed, unittest, wait_until
 
 VENV = os.environ.get("QUARTET_CLIENT_VENV") or os.path.join(TOP, "build", "client-venv")
-PACKAGES = ["vos", "cadcutils"]
+PACKAGES = ["vos", "cadcutils", "vofs", "six", "vosfs"]  # six: what vofs uses and does not name
 REFRESH_S = 24 * 3600
 INSTALL_LIMIT_S = 400
 COMMAND_LIMIT_S = 120
@@ -76,7 +76,7 @@ def _state():
             age = time.time() - os.fstat(f.fileno()).st_mtime
     except OSError:
         return "absent"
-    if not same or not os.path.exists(os.path.join(VENV, "bin", "vcp")):
+    if not same or not all(os.path.exists(os.path.join(VENV, "bin", name)) for name in ("vcp", "mountvofs")):
         return "absent"
     return "ready" if age < REFRESH_S else "old"
 
