@@ -18,10 +18,12 @@ static const char *const not_done[] = {"CIRCLE", "POLYGON", "POS", "BAND", "TIME
 
 enum { N_NOT_DONE = sizeof not_done / sizeof not_done[0] };
 
+/* `view=header` is what clients said before there was SODA. */
 static bool
 is_meta(const struct op_call *call)
 {
-	return bytes_is(op_param(call, "META"), "true");
+	return bytes_is(op_param(call, "META"), "true") ||
+	       bytes_is(op_param(call, "view"), "header");
 }
 
 bool

@@ -131,7 +131,12 @@ view_from_params(struct op_call *call, struct transfer_doc *doc)
 
 	if (view.p == NULL || view.n == 0 || bytes_is(view, "data"))
 		return ERR_OK;
-	doc->view.uri = bytes_is(view, "cutout") ? BYTES(CADC_VIEW "cutout") : view;
+	if (bytes_is(view, "cutout"))
+		doc->view.uri = BYTES(CADC_VIEW "cutout");
+	else if (bytes_is(view, "header"))
+		doc->view.uri = BYTES(CADC_VIEW "header");
+	else
+		doc->view.uri = view;
 	if (cutout.p == NULL)
 		return ERR_OK;
 	param = arena_new(call->arena, struct transfer_param);

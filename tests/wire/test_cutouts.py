@@ -160,6 +160,11 @@ class Http(unittest.TestCase):
         self.assertEqual(meta.headers["Content-Type"], "text/plain")
         self.assertEqual(meta.headers["Content-Disposition"], 'inline; filename="f32.fits.txt"')
 
+    def test_what_the_headers_were_called_before(self):
+        answer = BED.ask("GET", "/files/alice/f32.fits?view=header", "alice")
+        self.assertEqual(answer.status, 303)
+        self.assertEqual(get(answer.headers["Location"]).body, get(URL["f32.fits"] + "?META=true").body)
+
     def test_names(self):
         for name, shown in (("plain", "plain.0__3_12_4_9.fits"), ("a.b", "a.b.0__3_12_4_9.fits"),
                             ("x.FITS", "x.0__3_12_4_9.fits")):

@@ -267,6 +267,13 @@ class Transfers(unittest.TestCase, TransferJobs):
             self.assertIn("/files/preauth:", answer.headers["Location"])
             self.assertEqual(self.bed.ask("GET", answer.headers["Location"]).body, b"abc")
 
+    def test_the_headers_alone_by_parameters(self):
+        self.bed.put("/alice/headed", b"abc")
+        answer = self.by_params("GET", TARGET=self.bed.uri("/alice/headed"), view="header",
+                                DIRECTION="pullFromVoSpace", PROTOCOL=CORE + "httpsget")
+        self.assertEqual(answer.status, 303)
+        self.assertTrue(answer.headers["Location"].endswith("?META=true"), answer.headers["Location"])
+
     def test_a_push_by_parameters(self):
         answer = self.by_params("POST", form=True, TARGET=self.bed.uri("/alice/bypush"),
                                 DIRECTION="pushToVoSpace", PROTOCOL=CORE + "httpsput")
