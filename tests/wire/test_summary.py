@@ -78,6 +78,17 @@ class Summary(unittest.TestCase):
         status, _, last = self.summarize(*cases, ci="true")
         self.assertEqual((status, last), (1, "1 passed, 1 failed, 0 skipped"))
 
+    def test_what_a_kernel_lacks_is_skipped_in_ci_too(self):
+        mount = case("client.mount", "run", UNITTEST.replace("no vofs", "kernel: no /dev/fuse"))
+        status, said, last = self.summarize(mount, ci="true")
+        self.assertEqual((status, last), (0, "1 passed, 0 failed, 1 skipped"))
+        self.assertIn("skipped: dev client.mount: kernel: no /dev/fuse", said)
+        # It excuses itself, and no other test of the same file.
+        both = UNITTEST.replace("Ran 2", "Ran 3").replace("skipped=1", "skipped=2").replace(
+            "... ok", "... skipped 'kernel: no /dev/fuse'").replace("test_b", "test_c")
+        status, _, last = self.summarize(case("client.mount", "run", both), ci="true")
+        self.assertEqual((status, last), (1, "1 passed, 1 failed, 1 skipped"))
+
     def test_a_build_that_failed_counts(self):
         status, said, last = self.summarize(case("auth.dn", "run", ""), steps="asan.build\n")
         self.assertEqual((status, last), (1, "1 passed, 1 failed, 0 skipped"))
