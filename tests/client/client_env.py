@@ -9,9 +9,8 @@
 
     main()
 
-The clients live in a virtual environment below build/ (or $QUARTET_CLIENT_VENV), made
-once and brought up to date once a day; without them the file is skipped, never passed.
-Nothing in them is changed: they trust the testbed's CA because a copy of the certifi
+The clients live in a virtual environment (client_packages.py); without them the file is
+skipped, never passed. Nothing in them is changed: they trust the testbed's CA because a copy of the certifi
 package, which holds nothing but a list of CAs, has that CA appended and comes first.
 
 Each test has users with fresh homes and a folder of its own, and ends with a look at the
@@ -19,24 +18,20 @@ disks: whatever the test left in its folder lies complete and alike at four loca
 """
 
 import base64
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
+import textwrap
 from dataclasses import dataclass
 
 import copies
 import quartet_test
-from quartet_test import SKIPPED, TOP, Testbed, unittest, wait_until
+from client_packages import NEWEST, Unavailable
+from quartet_test import SKIPPED, Testbed, unittest, wait_until
 
-VENV = os.environ.get("QUARTET_CLIENT_VENV") or os.path.join(TOP, "build", "client-venv")
-PACKAGES = ["vos", "cadcutils", "vofs", "six", "vosfs"]  # six: what vofs uses and does not name
-REFRESH_S = 24 * 3600
-INSTALL_LIMIT_S = 400
 COMMAND_LIMIT_S = 120
 USERS = ("alice", "bob", "carol")
 
@@ -47,66 +42,10 @@ HOME_FILES = {
 }
 
 
-class Unavailable(Exception):
-    """There are no clients to test with, and why."""
-
-
-def _install():
-    def run(*words):
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=INSTALL_LIMIT_S, check=False)
-        if done.returncode != 0:
-            said = " ".join((done.stdout + done.stderr).split())
-            raise Unavailable(f"{' '.join(words)}: {said[-300:]}")
-
-    try:
-        if not os.path.exists(os.path.join(VENV, "bin", "pip")):
-            run(sys.executable, "-m", "venv", "--clear", VENV)
-        run(os.path.join(VENV, "bin", "pip"), "install", "--quiet", "--upgrade", "--retries", "1",
-            "--disable-pip-version-check", *PACKAGES)
-    except (OSError, subprocess.TimeoutExpired) as why:
-        raise Unavailable(str(why)) from why
-
-
-def _state():
-    """absent, old or ready"""
-    try:
-        with open(os.path.join(VENV, "made-with"), encoding="utf-8") as f:
-            same = f.read() == sys.version
-            age = time.time() - os.fstat(f.fileno()).st_mtime
-    except OSError:
-        return "absent"
-    if not same or not all(os.path.exists(os.path.join(VENV, "bin", name)) for name in ("vcp", "mountvofs")):
-        return "absent"
-    return "ready" if age < REFRESH_S else "old"
-
-
-def prepare():
-    """Make sure the clients are there. The lock that is returned keeps them in place."""
-    os.makedirs(os.path.dirname(VENV), exist_ok=True)
-    lock = open(VENV + ".lock", "w", encoding="utf-8")  # pylint: disable=consider-using-with
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    if _state() == "ready":
-        return lock
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    state = _state()
-    try:
-        if state != "ready":
-            _install()
-            with open(os.path.join(VENV, "made-with"), "w", encoding="utf-8") as f:
-                f.write(sys.version)
-    except Unavailable as why:
-        if state == "absent":
-            raise
-        print(f"the clients may not be the newest: {why}", file=sys.stderr)
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    return lock
-
-
-def _trust(bed):
+def _trust(bed, packages):
     """A directory for PYTHONPATH with a certifi package that knows the testbed's CA."""
     folder = os.path.join(bed.dir, "trust")
-    done = subprocess.run([os.path.join(VENV, "bin", "python"), "-c",
+    done = subprocess.run([packages.path("bin", "python"), "-c",
                            "import certifi; print(certifi.__path__[0])"],
                           capture_output=True, text=True, timeout=60, check=True)
     package = os.path.join(folder, "certifi")
@@ -128,15 +67,27 @@ class Done:
         return f"exit {self.status}\n{self.out}\n{self.err}"
 
 
+VOSFS = """\
+import os, sys, fsspec
+fs = fsspec.filesystem("vos", endpoint_url={base!r}, certfile={certificate!r})
+try:
+{script}
+except Exception as why:
+    names = [each.__name__ for each in type(why).__mro__]
+    print("raised:", " ".join(names[:-1]), why)
+"""
+
+
 class User:
     """Somebody at a terminal: a home, a certificate in it or none, a current directory."""
 
-    def __init__(self, bed, trust, home, name):
+    def __init__(self, bed, packages, trust, home, name, certificate=None):
         self.home = home
         self.name = name
+        self.base = bed.env["QUARTET_BASE"]
         files = dict(HOME_FILES)
         if name is not None:
-            with open(bed.certificate(name), encoding="ascii") as f:
+            with open(certificate or bed.certificate(name), encoding="ascii") as f:
                 files[".ssl/cadcproxy.pem"] = f.read()
         for path, text in files.items():
             os.makedirs(os.path.dirname(os.path.join(home, path)), exist_ok=True)
@@ -144,11 +95,12 @@ class User:
                       encoding="ascii") as f:
                 f.write(text)
         self.environment = {
-            "PATH": os.path.join(VENV, "bin") + ":/usr/bin:/bin",
+            "PATH": packages.path("bin") + ":/usr/bin:/bin",
             "HOME": home,
             "LANG": "C.UTF-8",
             "TZ": "UTC",
             "PYTHONPATH": trust,
+            "SSL_CERT_FILE": bed.env["QUARTET_CA"],  # for vosfs; the commands do not look at it
             "VOSPACE_WEBSERVICE": bed.env["QUARTET_HOST"],
         }
 
@@ -180,6 +132,14 @@ class User:
     def python(self, script, *arguments):
         """What a script prints that uses the Python module: `client`, `sys.argv` are ready."""
         return self("python", "-c", "import sys, vos\nclient = vos.Client()\n" + script,
+                    *arguments)
+
+    def vosfs(self, script, *arguments):
+        """What a script prints that uses vosfs: `fs`, `sys.argv` are ready. An exception it
+        raises is its last line, as `raised: NAME: TEXT`."""
+        certificate = self.path(".ssl/cadcproxy.pem") if self.name else None
+        return self("python", "-c", VOSFS.format(base=self.base, certificate=certificate,
+                                                 script=textwrap.indent(script, "    ")),
                     *arguments)
 
     def path(self, name):
@@ -247,6 +207,7 @@ def md5(data):
 class ClientTest(unittest.TestCase):
     """One testbed for all tests of a class."""
 
+    packages = NEWEST
     settings = ()
     home = "/alice"  # where the tests' folders are made
 
@@ -254,7 +215,7 @@ class ClientTest(unittest.TestCase):
     def setUpClass(cls):
         cls.bed = Testbed.start(settings=cls.settings)
         cls.addClassCleanup(cls.bed.close)
-        cls.trust = _trust(cls.bed)
+        cls.trust = _trust(cls.bed, cls.packages)
 
     def setUp(self):
         number = re.match(r"test_(\w+)", self._testMethodName).group(1)
@@ -267,10 +228,10 @@ class ClientTest(unittest.TestCase):
     def tearDown(self):
         copies.check(self.bed, self.folder)
 
-    def user(self, name):
-        """A user with a fresh home; None: without a certificate."""
+    def user(self, name, certificate=None):
+        """A user with a fresh home and this certificate file; None: without one."""
         home = os.path.join(self.bed.dir, "homes", self._testMethodName, name or "nobody")
-        return User(self.bed, self.trust, home, name)
+        return User(self.bed, self.packages, self.trust, home, name, certificate)
 
     def at(self, name=""):
         """A path in this test's folder."""
@@ -318,10 +279,10 @@ class ClientTest(unittest.TestCase):
         copies.check_file(self.bed, data)
 
 
-def main():
+def main(packages=NEWEST):
     """Run the tests of the calling file, or skip them if there are no clients."""
     try:
-        lock = prepare()
+        lock = packages.prepare()
     except Unavailable as why:
         print(f"skipped: the clients cannot be installed: {why}", file=sys.stderr)
         sys.exit(SKIPPED)
