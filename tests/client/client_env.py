@@ -10,8 +10,9 @@
     main()
 
 The clients live in a virtual environment (client_packages.py); without them the file is
-skipped, never passed. Nothing in them is changed: they trust the testbed's CA because a copy of the certifi
-package, which holds nothing but a list of CAs, has that CA appended and comes first.
+skipped, never passed. Nothing in them is changed: they trust the testbed's CA because a
+copy of the certifi package, which holds nothing but a list of CAs, has that CA appended and
+comes first.
 
 Each test has users with fresh homes and a folder of its own, and ends with a look at the
 disks: whatever the test left in its folder lies complete and alike at four locations.
