@@ -4,6 +4,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "service/core/str.h"
@@ -22,6 +23,7 @@ struct archive_out {
 	struct str held; /* made, and from `at` on not taken */
 	size_t at;
 	uint64_t due; /* bytes the file still has to get */
+	bool given_up; /* what libarchive makes now, nobody wants */
 };
 
 /* libarchive's calls see the thread's locale; ours hold it for the call only. */
@@ -38,6 +40,10 @@ on_bytes(struct archive *archive, void *arg, const void *p, size_t n)
 {
 	struct archive_out *a = arg;
 
+	if (a->given_up) {
+		archive_set_error(archive, 0, "given up");
+		return -1;
+	}
 	str_add(&a->held, (struct bytes){p, n});
 	if (str_failed(&a->held)) {
 		archive_set_error(archive, 0, "no memory for an archive");
@@ -116,11 +122,11 @@ archive_out_free(struct archive_out *a)
 	if (a == NULL)
 		return;
 	archive_entry_free(a->entry);
-	if (a->archive != NULL) {
-		/* It may have been left in the middle: then it must not be finished. */
-		(void)archive_write_fail(a->archive);
+	/* Left in the middle it would fill up the member first, were nothing refused. (As a
+	 * failed one, which is not closed, it would keep some memory.) */
+	a->given_up = true;
+	if (a->archive != NULL)
 		(void)archive_write_free(a->archive);
-	}
 	if (a->utf8 != (locale_t)0)
 		freelocale(a->utf8);
 	str_release(&a->held);

@@ -8,10 +8,12 @@ and peers are wanted; then `ours` is None and the line has no value of ours.
 import os
 import re
 import statistics
+import subprocess
+import time
 
 from .errors import BenchError
 from .measure import race, report
-from .testbed import MemoryWatch, drop_cache, fill_cache, move, node_document
+from .testbed import MemoryWatch, delete_tree, download_tar, drop_cache, fill_cache, move, node_document
 from .webserver import write_file
 
 ROWS = {}
@@ -301,6 +303,86 @@ def move_container(bench):
     values, peers = race(bench.rounds, lambda: there_and_back(path),
                          {"single node": lambda: there_and_back(single)})
     report("move", "ms", values, peers, better="less")
+
+
+COPIES_A_ROUND = 10
+
+
+@row("copy", disk_gib=6, needs_server=True)
+def copy_file(bench):
+    """a large file copied by a job, against one of 4 KiB: no byte is touched"""
+    server = bench.server
+    sources = {"large": bench.large, "small": SMALL_SIZE}
+    for name, size in sources.items():
+        bench.tools.run("bench-put", "-s", size, "-k", *server.as_alice, f"{server.plain}/files/alice/copy-{name}")
+
+    def copies(name):
+        """Milliseconds of a copy, the median."""
+        times = []
+        for _ in range(COPIES_A_ROUND):
+            path = f"/alice/{bench.fresh('copied')}"
+            times.append(move(server, f"/alice/copy-{name}", path, keep=True))
+            server.must(200, "DELETE", f"/nodes{path}")
+        return statistics.median(times) * 1e3
+
+    values, peers = race(bench.rounds, lambda: copies("large"), {"4 KiB": lambda: copies("small")})
+    report("copy", "ms", values, peers, better="less", bytes=bench.large)
+
+
+@row("delete", needs_server=True)
+def delete_container(bench):
+    """a container with 100,000 nodes deleted by a job, against DELETE of each by 32 connections"""
+    server = bench.server
+    few = bench.many // 10
+
+    def ours():
+        path = f"/alice/{bench.fresh('gone')}"
+        server.create("ContainerNode", path)
+        fill_container(bench, path, "DataNode", "-n", bench.many)
+        return (bench.many + 1) / delete_tree(server, path)
+
+    def peer():
+        path = f"/alice/{bench.fresh('gone')}"
+        server.create("ContainerNode", path)
+        fill_container(bench, path, "DataNode", "-n", few)
+        return bench.tools.run("bench-load", "-m", "DELETE", "-c", MANY_CONNECTIONS, "-n", few, "-e", 200,
+                               *server.as_alice, f"{server.plain}/nodes{path}/n-{{n}}")["rate"]
+
+    values, peers = race(min(bench.rounds, 3), ours, {"DELETE": peer})
+    report("delete", "nodes/s", values, peers)
+
+
+PACKED = 10000
+
+
+@row("tar", disk_gib=4, needs_server=True)
+def tar_of_small_files(bench):
+    """10,000 files of 4 KiB as one tar, against tar reading as many from one directory"""
+    server = bench.server
+    path, local = "/alice/packed", bench.directory("packed")
+    number = PACKED if bench.many > PACKED else bench.many
+    server.create("ContainerNode", path)
+    bench.tools.run("bench-load", "-m", "PUT", "-c", SMALL_CONNECTIONS, "-n", number, "-s", SMALL_SIZE, "-e", 201,
+                    "-b", bench.text("packed", "file {n}\n"), *server.as_alice,
+                    f"{server.plain}/files{path}/s-{{n}}.dat", limit_s=900)
+    for i in range(number):
+        with open(os.path.join(local, f"s-{i}.dat"), "wb") as f:
+            f.write(os.urandom(SMALL_SIZE))
+
+    def ours():
+        seconds, size = download_tar(server, path)
+        if size < number * SMALL_SIZE:
+            raise BenchError(f"an archive of {size} bytes for {number} files")
+        return number / seconds
+
+    def peer():
+        began = time.perf_counter()
+        subprocess.run(["sh", "-c", 'exec tar cf - "$1" | cat >/dev/null', "sh", local], check=True,
+                       stderr=subprocess.DEVNULL)
+        return number / (time.perf_counter() - began)
+
+    values, peers = race(bench.rounds, ours, {"tar": peer})
+    report("tar", "files/s", values, peers)
 
 
 # Cutouts

@@ -20,6 +20,7 @@ UP_LIMIT_S = 1200
 DOWN_LIMIT_S = 60
 REQUEST_LIMIT_S = 120
 JOB_LIMIT_S = 60
+FORM = "application/x-www-form-urlencoded"
 SETTINGS = ["listen_plain=127.0.0.1:0"]
 LOCATIONS = ["QUARTET_LOC1", "QUARTET_LOC2", "QUARTET_LOC3", "QUARTET_LOC4"]
 NEEDED = ["QUARTET_PLAIN", "QUARTET_BASE", "QUARTET_AUTHORITY", "QUARTET_CA", "QUARTET_CERT_ALICE",
@@ -40,7 +41,7 @@ PROPERTY = '<ns1:property readOnly="false" uri="ivo://ivoa.net/vospace/core#{nam
 
 MOVE_DOCUMENT = """\
 <vos:transfer xmlns:vos="{ns}" version="2.1"><vos:target>{source}</vos:target>\
-<vos:direction>{destination}</vos:direction><vos:keepBytes>false</vos:keepBytes></vos:transfer>"""
+<vos:direction>{destination}</vos:direction><vos:keepBytes>{keep}</vos:keepBytes></vos:transfer>"""
 
 
 def node_document(kind, uri, **properties):
@@ -240,29 +241,66 @@ class MemoryWatch:
         self._thread.join()
 
 
-def move(testbed, source, destination):
-    """A move as vmv asks for it, polled without a pause; seconds from first to last byte."""
+def run_job(testbed, path, body, kind):
+    """A job posted, run and polled without a pause; seconds from first to last byte."""
     connection = testbed.connect()
-    document = MOVE_DOCUMENT.format(ns=NODE_NAMESPACE, source=testbed.uri(source),
-                                    destination=testbed.uri(destination))
     try:
         connection.connect()
         began = time.perf_counter()
-        status, headers, body = testbed.ask(connection, "POST", "/transfers", body=document)
+        status, headers, answer = testbed.ask(connection, "POST", path, body=body, kind=kind)
         if status != 303:
-            raise BenchError(f"POST /transfers: {status}: {body[:200]!r}")
+            raise BenchError(f"POST {path}: {status}: {answer[:200]!r}")
         job = headers["Location"]
-        status, _, body = testbed.ask(connection, "POST", job + "/phase", body="PHASE=RUN",
-                                      kind="application/x-www-form-urlencoded")
+        status, _, answer = testbed.ask(connection, "POST", job + "/phase", body="PHASE=RUN", kind=FORM)
         if status not in (200, 303):
-            raise BenchError(f"POST {job}/phase: {status}: {body[:200]!r}")
+            raise BenchError(f"POST {job}/phase: {status}: {answer[:200]!r}")
         while True:
-            _, _, phase = testbed.ask(connection, "GET", job + "/phase")
+            _, _, phase = testbed.ask(connection, "GET", job + "/phase?WAIT=60")
             took = time.perf_counter() - began
             if phase == b"COMPLETED":
                 return took
             if phase not in (b"PENDING", b"QUEUED", b"EXECUTING") or took > JOB_LIMIT_S:
                 _, _, reason = testbed.ask(connection, "GET", job + "/error")
-                raise BenchError(f"move of {source}: {phase!r} {reason[:200]!r}")
+                raise BenchError(f"{path}: {phase!r} {reason[:200]!r}")
+    finally:
+        connection.close()
+
+
+def move(testbed, source, destination, keep=False):
+    """A move as vmv asks for it, or a copy."""
+    document = MOVE_DOCUMENT.format(ns=NODE_NAMESPACE, source=testbed.uri(source),
+                                    destination=testbed.uri(destination), keep=str(keep).lower())
+    return run_job(testbed, "/transfers", document, "text/xml")
+
+
+def delete_tree(testbed, path):
+    return run_job(testbed, "/async-delete", urllib.parse.urlencode({"target": testbed.uri(path)}), FORM)
+
+
+PACKAGE_DOCUMENT = """\
+<vos:transfer xmlns:vos="{ns}" version="2.1"><vos:target>{source}</vos:target>\
+<vos:direction>pullFromVoSpace</vos:direction>\
+<vos:view uri="vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0"/></vos:transfer>"""
+
+
+def download_tar(testbed, path):
+    """The package view of a container, read and dropped; (seconds, bytes)."""
+    connection = testbed.connect()
+    document = PACKAGE_DOCUMENT.format(ns=NODE_NAMESPACE, source=testbed.uri(path))
+    try:
+        connection.connect()
+        began = time.perf_counter()
+        status, headers, answer = testbed.ask(connection, "POST", "/synctrans", body=document)
+        if status != 303:
+            raise BenchError(f"POST /synctrans: {status}: {answer[:200]!r}")
+        url = urllib.parse.urlsplit(headers["Location"])
+        connection.request("GET", url.path, headers={"Authorization": testbed.authorization})
+        stream = connection.getresponse()
+        if stream.status != 200:
+            raise BenchError(f"GET {url.path}: {stream.status}")
+        size = 0
+        while part := stream.read(1 << 20):
+            size += len(part)
+        return time.perf_counter() - began, size
     finally:
         connection.close()
