@@ -155,6 +155,12 @@ joined_next(struct source *s, struct slice *out)
 		if (next == NEXT_LATER || next == NEXT_FAILED)
 			return next;
 	}
+	if (j->filled == 0) {
+		/* The last segment filled the piece before, and only now says it ended. */
+		piece_unref(j->piece);
+		j->piece = NULL;
+		return NEXT_END;
+	}
 	*out = (struct slice){.piece = j->piece, .n = j->filled};
 	j->piece = NULL;
 	return NEXT_SLICE;

@@ -87,6 +87,16 @@ class Transactions(unittest.TestCase):
         self.assertEqual((found.body, found.headers["Content-Encoding"]), (so_far, "gzip"))
         self.fault(self.commit(path, txn), 400, "unknown transaction")
 
+    def test_segments_of_whole_pieces_join(self):
+        """The last byte of the last segment is the last that fits into a piece of memory."""
+        path, part = self.path(), os.urandom(8 << 20)
+        txn = self.start(path)
+        for i in (1, 2):
+            self.append(path, txn, part, part * i)
+        done = self.commit(path, txn)
+        self.assertEqual((done.status, done.headers["Digest"]), (201, md5(part * 2)))
+        self.assertEqual(self.bed.get(path).body, part * 2)
+
     def test_an_empty_transaction_makes_an_empty_file(self):
         path = self.path()
         txn = self.start(path)
