@@ -76,6 +76,9 @@ enum err accounts_identity(struct store_reader *reader, struct arena *a, uint64_
 enum err accounts_identity_of_dn(struct store_reader *reader, struct arena *a,
     struct bytes dn_key, struct identity_facts *out, struct errinfo *why) ERR_CHECKED;
 
+/* Could a group be called so? */
+bool groups_is_name(struct bytes name);
+
 enum err groups_find(struct store_reader *reader, struct arena *a, struct bytes name,
     struct group *out, struct errinfo *why) ERR_CHECKED;
 /* Only its number; nothing is copied. */

@@ -65,8 +65,8 @@ key_memberof(struct member m, uint64_t group)
 	return k;
 }
 
-static bool
-is_group_name(struct bytes name)
+bool
+groups_is_name(struct bytes name)
 {
 	if (name.n == 0 || name.n > GROUP_NAME_MAX)
 		return false;
@@ -113,7 +113,7 @@ group_id(struct db_txn *txn, struct bytes name, uint64_t *id_out, struct errinfo
 	struct bytes row;
 	enum err e;
 
-	if (!is_group_name(name))
+	if (!groups_is_name(name))
 		return ERR_NOT_FOUND;
 	key = key_name(name);
 	e = row_get(txn, DB_GROUP, &key, &row, why);
@@ -378,7 +378,7 @@ apply_create(struct change *change, struct write *w)
 	uint64_t id;
 	enum err e;
 
-	if (!is_group_name(r->name))
+	if (!groups_is_name(r->name))
 		return errinfo_set(why, ERR_INVALID_ARGUMENT,
 		    "'%.*s' is not a group name: letters, digits and . _ - ~, at most %d",
 		    BYTES_ARG(r->name), GROUP_NAME_MAX);

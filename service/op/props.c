@@ -5,6 +5,7 @@
 
 #include "service/core/encode.h"
 #include "service/core/isotime.h"
+#include "storage/accounts.h"
 
 enum prop {
 	PROP_FREE, /* not in the table */
@@ -353,11 +354,15 @@ same_group(const struct op_call *call, struct bytes a, struct bytes b)
 	       caller_group_name(call->caller, b, &y) && bytes_eq(x, y);
 }
 
+/* One whose name nobody can have would shut everybody out without a word: vchmod puts its
+ * prefix before whatever it is given, another URI too. */
 static bool
 is_group_uri(struct bytes uri)
 {
-	return bytes_starts(uri, BYTES("ivo://")) && bytes_find(uri, '?') < uri.n - 1 &&
-	       vosuri_is_absolute(uri);
+	size_t question = bytes_find(uri, '?');
+
+	return bytes_starts(uri, BYTES("ivo://")) && question < uri.n &&
+	       groups_is_name(bytes_skip(uri, question + 1)) && vosuri_is_absolute(uri);
 }
 
 static enum err
@@ -373,7 +378,8 @@ to_groups(struct op_call *call, const struct node_doc_property *p, bool *set,
 
 		if (!is_group_uri(uri))
 			return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-			    "%.*s: '%.*s' is not a group URI (ivo://AUTHORITY/gms?NAME)",
+			    "%.*s: '%.*s' is not a group URI (ivo://AUTHORITY/gms?NAME; "
+			    "vchmod takes the NAME alone)",
 			    BYTES_ARG(p->uri), BYTES_ARG(uri));
 		for (size_t i = 0; i < out->n; i++)
 			known |= same_group(call, out->uri[i], uri);
