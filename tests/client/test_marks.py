@@ -43,11 +43,24 @@ class Marks(ClientTest):
         self.bob.fails("vcat", link, text="PermissionDenied")
         self.alice("vrm", link)
 
+    def test_23e_a_link_to_a_folder_opens_no_door_either(self):
+        self.make("t")
+        self.put("t/f", b"of alice")
+        link = "vos:public/link-to-folder"
+        self.alice("vln", self.vos("t"), link)
+        for words in (["vls", link + "/"], ["vcat", link + "/f"], ["vcp", link + "/f", "down"],
+                      ["vcp", self.bob.write("g", b"new"), link + "/g"]):
+            self.bob.fails(*words, text="PermissionDenied")
+        self.assertEqual(self.names("t"), ["f"])
+        self.alice("vrm", link)
+
     def test_23d_a_link_may_lead_anywhere_and_fails_when_followed(self):
         self.alice("vln", "https://example.org/a?b=c", self.vos("outside"))
         self.alice("vln", self.vos("none"), self.vos("nowhere"))
+        self.alice("vln", "unknown://somewhere/else", self.vos("strange"))
+        self.assertEqual(self.node("strange")["target"], "unknown://somewhere/else")
         self.assertEqual(self.node("outside")["target"], "https://example.org/a?b=c")
-        for name in ("outside", "nowhere"):
+        for name in ("outside", "nowhere", "strange"):
             self.alice.fails("vcp", "-L", self.vos(name), "down")
             self.assertFalse(os.path.exists(self.alice.path("down")))
 

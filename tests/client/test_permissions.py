@@ -98,6 +98,49 @@ class Permissions(ClientTest):
             self.assertEqual(each["groupread"], f"{GMS}team-b {GMS}team-c")
         self.assertEqual(self.nobody.cat(self.vos("tree/sub/g")), "tree/sub/g")
 
+    def test_16b_what_no_group_is_called_is_refused(self):
+        """vchmod puts its prefix before a whole URI too: nobody could be in that group."""
+        self.make_private("t")
+        before = self.tree()
+        said = self.alice.fails("vchmod", "g+r", self.vos("t"), GMS + "team-b")
+        self.assertIn("is not a group URI", said)
+        self.assertIn("the NAME alone", said)
+        self.assertEqual(self.tree(), before)
+
+    def test_17b_what_is_new_is_like_its_folder(self):
+        self.make_private("t")
+        self.alice("vchmod", "g+rw", self.vos("t"), "team-b", "team-b")
+        self.alice("vmkdir", self.vos("t/d"))
+        self.alice("vcp", self.alice.write("f", b"new"), self.vos("t/d/f"))
+        for name in ("t/d", "t/d/f"):
+            node = self.node(name)
+            self.assertEqual((node["groupread"], node["groupwrite"]), (GMS + "team-b",) * 2)
+            self.assertEqual(node["ispublic"], "false")
+
+    def test_17c_a_tree_moves_with_its_permissions(self):
+        self.make_private("t")
+        self.make("t/deep")
+        self.put("t/deep/f", b"moved")
+        self.alice("vchmod", "-R", "g+r", self.vos("t"), "team-b")
+        self.make("d")
+        self.alice("vmv", self.vos("t"), self.vos("d"))
+        self.assertEqual(self.bob.cat(self.vos("d/t/deep/f")), "moved")
+        self.carol.fails("vcat", self.vos("d/t/deep/f"), text=DENIED)
+
+    def test_15b_removal_is_denied_without_a_write_group_and_allowed_with_one(self):
+        self.make_private("t")
+        self.alice("vchmod", "g+r", self.vos("t"), "team-b")
+        self.make("t/d")
+        self.put("t/f", b"stays")
+        before = self.tree()
+        self.bob.fails("vrm", self.vos("t/f"), text=DENIED)
+        self.bob.fails("vrmdir", self.vos("t/d"), text=DENIED)
+        self.assertEqual(self.tree(), before)
+        self.alice("vchmod", "-R", "g+w", self.vos("t"), "team-b")
+        self.bob("vrm", self.vos("t/f"))
+        self.bob("vrmdir", self.vos("t/d"))
+        self.assertEqual(self.names(), ["t"])
+
     def test_28_the_fourth_of_four_groups_reads(self):
         self.make_private("t")
         self.put("t/f", b"for four")
