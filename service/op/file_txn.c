@@ -101,6 +101,20 @@ file_txn_md5(
 	return ERR_OK;
 }
 
+/* What a segment should hold at least, which is asked and not enforced. Joining takes the
+ * time of reading and writing everything, and clients wait no longer than two minutes for
+ * the answer to a commit; a single segment needs no joining. */
+static uint64_t
+segment_min(const struct op_call *call, const struct put_txn *txn)
+{
+	const struct settings *settings = call->env->settings;
+
+	if (txn->total == PUT_TXN_LENGTH_UNKNOWN || txn->total <= settings->put_join_max)
+		return 1;
+	return txn->total < settings->put_segment_max ? txn->total
+						      : settings->put_segment_max;
+}
+
 void
 file_txn_reply_fields(struct op_call *call, const struct put_txn *txn)
 {
@@ -110,7 +124,9 @@ file_txn_reply_fields(struct op_call *call, const struct put_txn *txn)
 
 	write_id(txn->id, id);
 	op_reply_field(call, "x-put-txn-id", bytes_of(id));
-	op_reply_field(call, "x-put-segment-minbytes", BYTES("1"));
+	op_reply_field(call, "x-put-segment-minbytes",
+	    arena_format(
+		call->arena, "%llu", (unsigned long long)segment_min(call, txn)));
 	op_reply_field(call, "x-put-segment-maxbytes",
 	    arena_format(call->arena, "%llu",
 		(unsigned long long)call->env->settings->put_segment_max));

@@ -18,7 +18,7 @@ def md5(data):
 
 
 class Transactions(unittest.TestCase):
-    settings = ["put_segments=4", "put_segment_max=20MiB", "put_txns=50", "gc_delay=0s"]
+    settings = ["put_segments=4", "put_segment_max=20MiB", "put_join_max=10MiB", "put_txns=50", "gc_delay=0s"]
 
     @classmethod
     def setUpClass(cls):
@@ -96,6 +96,13 @@ class Transactions(unittest.TestCase):
         done = self.commit(path, txn)
         self.assertEqual((done.status, done.headers["Digest"]), (201, md5(part * 2)))
         self.assertEqual(self.bed.get(path).body, part * 2)
+
+    def test_what_would_take_long_to_join_is_asked_for_in_one_segment(self):
+        mib = 1 << 20
+        for total, least in ((10 * mib, 1), (10 * mib + 1, 10 * mib + 1), (30 * mib, 20 * mib)):
+            answer = self.bed.put(self.path(), b"", headers={**START, "x-total-length": str(total)})
+            self.assertEqual(answer.status, 202, answer.text)
+            self.assertEqual(answer.headers["x-put-segment-minbytes"], str(least))
 
     def test_an_empty_transaction_makes_an_empty_file(self):
         path = self.path()
