@@ -174,6 +174,10 @@ reply_error(struct op_call *call, const struct job *job)
 	if (job->fault.p == NULL)
 		op_fail(
 		    call, errinfo_set(&call->why, ERR_NOT_FOUND, "the job has no error"));
+	else if (bytes_is(job->fault, "ServiceBusy"))
+		/* No client compares this one: it shows its user what the operator said. */
+		reply_word(call, arena_format(call->arena, "%.*s: %.*s",
+				     BYTES_ARG(job->fault), BYTES_ARG(job->message)));
 	else
 		reply_word(call, job_error_word(job->fault));
 }

@@ -104,6 +104,20 @@ class Bytes(ClientTest):
         for name in names:
             self.assertEqual(self.alice.read("down/dir/" + name), name.encode())
 
+    def test_39b_whoever_may_not_write_for_a_while_hears_why(self):
+        self.put("f", b"as it was")
+        path = self.alice.write("f", b"other bytes")
+        self.assertEqual(self.bed.tool("mode", "read-only", "new disks until Friday")[0], 0)
+        try:
+            # Not vrm: it repeats what is answered 503, and then fails over its own message.
+            for words in (["vcp", path, self.vos("f")], ["vmv", self.vos("f"), self.vos("g")],
+                          ["vmkdir", self.vos("d")]):
+                self.alice.fails(*words, text="new disks until Friday")
+            self.assertEqual(self.alice.cat(self.vos("f")), "as it was")
+        finally:
+            self.assertEqual(self.bed.tool("mode", "read-write")[0], 0)
+        self.assertEqual(self.names(), ["f"])
+
     def test_39_what_exceeds_the_quota_is_refused_with_that_word(self):
         old = os.urandom(30_000)
         self.put("f", old)

@@ -58,7 +58,8 @@ class Modes(unittest.TestCase, TransferJobs):
         self.assertEqual(pull.status, 303)
         for keep in ("true", "false"):
             phase, _, error, summary = self.relocate("/alice/c/f", "/alice/c/g", keep=keep)
-            self.assertEqual((phase, error), ("ERROR", "ServiceBusy"))
+            self.assertEqual((phase, error), (
+                "ERROR", "ServiceBusy: the service is in read-only mode for maintenance"))
             self.assertIn("read-only", summary)
         made = self.bed.ask("POST", "/async-delete", "alice",
                             urllib.parse.urlencode({"target": self.bed.uri("/alice/c")}), FORM)
