@@ -12,7 +12,8 @@ import re
 import subprocess
 import threading
 
-from client_env import ClientTest, main, wait_until
+from client_env import ClientTest, main
+from quartet_test import unittest, wait_until
 
 MIB = 1 << 20
 SIZE = int(os.environ.get("QUARTET_LARGE_MIB", "96")) * MIB
@@ -20,15 +21,25 @@ SEGMENTED_FROM = 5 << 30  # by the client itself
 N_SEGMENTS = 3
 MEMORY_LIMIT = 160 * MIB
 LIMIT_S = 1800
-VCP_OF_SMALLER = f"""\
-import sys
+SMALLER = f"""\
+import sys, time
 import cadcutils.net.ws as ws
 from vos.commands.vcp import vcp
 ws.FILE_SEGMENT_THRESHOLD = {SIZE // 2}
 ws.PREFERRED_SEGMENT_SIZE = {-(-SIZE // N_SEGMENTS)}
-vcp()
 """
-VCP = ["vcp"] if SIZE >= SEGMENTED_FROM else ["python", "-c", VCP_OF_SMALLER]
+# One that stops before its second segment, so that it is never done before it is killed.
+HELD = """\
+send, puts = ws.RetrySession.send, []
+def held(self, request, **more):
+    puts.extend([request] if request.method == "PUT" else [])
+    time.sleep(600 if len(puts) == 3 else 0)
+    return send(self, request, **more)
+ws.RetrySession.send = held
+"""
+BY_ITSELF = SIZE >= SEGMENTED_FROM
+VCP = ["vcp"] if BY_ITSELF else ["python", "-c", SMALLER + "vcp()"]
+VCP_TO_KILL = ["vcp"] if BY_ITSELF else ["python", "-c", SMALLER + HELD + "vcp()"]
 
 
 class Memory:
@@ -58,7 +69,7 @@ class Memory:
                 return
 
 
-class Large(ClientTest):
+class LargeFiles(ClientTest):
     def write_large(self, name):
         """A local file of noise, most of it the same, and its MD5."""
         block = os.urandom(8 * MIB)
@@ -72,7 +83,7 @@ class Large(ClientTest):
 
     @contextlib.contextmanager
     def sending(self, *words):
-        process = subprocess.Popen([*VCP, *words], cwd=self.alice.home, env=self.alice.environment,
+        process = subprocess.Popen([*VCP_TO_KILL, *words], cwd=self.alice.home, env=self.alice.environment,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
         try:
@@ -85,6 +96,8 @@ class Large(ClientTest):
         """The segments that were taken so far."""
         return [put for put in requests.puts() if put["status"] == "202" and int(put["in"])]
 
+
+class Large(LargeFiles):
     def test_a_large_file_is_sent_in_segments_killed_and_sent_again(self):
         path, md5 = self.write_large("large")
         self.put("f", b"the old bytes")
@@ -114,6 +127,19 @@ class Large(ClientTest):
         os.unlink(self.alice.path("down"))
         print(f"{memory.most // MIB} MiB of memory at most")
         self.assertLess(memory.most, MEMORY_LIMIT)
+
+
+@unittest.skipIf(BY_ITSELF, "once is enough")
+class TooLargeToJoin(LargeFiles):
+    settings = (f"put_join_max={SIZE // 2}",)
+
+    def test_a_file_that_would_take_long_to_join_is_sent_in_one_segment(self):
+        path, md5 = self.write_large("large")
+        requests = self.requests()
+        done = self.alice.run(*VCP, path, self.vos("f"), limit_s=LIMIT_S)
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual([int(put["in"]) for put in self.taken(requests)], [SIZE])
+        self.assertEqual(self.node("f")["MD5"], md5)
 
 
 main()
