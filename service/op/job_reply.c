@@ -82,6 +82,13 @@ href_of(struct op_call *call, const struct job *job, const struct job_pair *resu
 	return result->value;
 }
 
+/* The same job may succeed later: the service was the reason, not what was asked. */
+static bool
+is_transient(const struct job *job)
+{
+	return bytes_is(job->fault, "ServiceBusy");
+}
+
 static enum err
 view_of(struct op_call *call, const struct job *job, struct job_view *out)
 {
@@ -115,7 +122,10 @@ view_of(struct op_call *call, const struct job *job, struct job_view *out)
 	};
 	if (job->fault.p != NULL)
 		out->error = (struct job_error){
-		    .message = summary_of(call, job), .has_detail = true};
+		    .message = summary_of(call, job),
+		    .is_transient = is_transient(job),
+		    .has_detail = true,
+		};
 	if (job->list == JOB_LIST_TRANSFERS || job->list == JOB_LIST_SYNC)
 		out->job_info = job->input;
 	return ERR_OK;

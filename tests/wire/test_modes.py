@@ -32,6 +32,9 @@ class Modes(unittest.TestCase, TransferJobs):
     def phase(self, url):
         return ET.fromstring(self.bed.ask("GET", url + "?WAIT=10", "alice").body).findtext(f"{{{UWS}}}phase")
 
+    def error_type(self, url):
+        return ET.fromstring(self.bed.ask("GET", url, "alice").body).find(f"{{{UWS}}}errorSummary").get("type")
+
     def test_read_only_reads_and_changes_nothing(self):
         self.assertEqual(self.mode(), "read-write")
         self.mode("read-only", "new disks until Friday")
@@ -65,6 +68,7 @@ class Modes(unittest.TestCase, TransferJobs):
                             urllib.parse.urlencode({"target": self.bed.uri("/alice/c")}), FORM)
         self.bed.ask("POST", made.headers["Location"] + "/phase", "alice", "PHASE=RUN", FORM)
         self.assertEqual(self.phase(made.headers["Location"]), "ERROR")
+        self.assertEqual(self.error_type(made.headers["Location"]), "transient")
         self.assertEqual(self.bed.get("/alice/c/f").body, b"bytes")
 
     def test_offline_answers_for_itself_only(self):
