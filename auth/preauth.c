@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A token is base64url of 57 bytes, numbers big-endian:
+ * A token is base64url of 66 bytes, numbers big-endian:
  *
  *   version 1 | key id 1 | flags 1 | node or parent id 8 | identity 8 | expiry (ms) 6 |
- *   HMAC-SHA256 of all that and of the path's SHA-256: 32
+ *   job 9 | HMAC-SHA256 of all that and of the path's SHA-256: 32
  *
- * 57 is a multiple of three: 76 characters without a spare bit.
+ * 66 is a multiple of three: 88 characters without a spare bit.
  */
 #include "auth/preauth.h"
 
@@ -16,7 +16,7 @@
 #include "service/core/encode.h"
 #include "service/core/isotime.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 enum { FLAG_WRITE = 1, FLAG_NEW_FILE = 2 };
 
@@ -27,7 +27,8 @@ enum {
 	AT_TARGET = 3,
 	AT_IDENTITY = 11,
 	AT_EXPIRY = 19,
-	AT_MAC = 25,
+	AT_JOB = 25,
+	AT_MAC = 34,
 	TOKEN_SIZE = AT_MAC + SHA256_SIZE,
 };
 
@@ -84,6 +85,7 @@ preauth_make(const struct preauth_key *key, const struct preauth_grant *grant,
 	put_number(token + AT_TARGET, new_file ? grant->parent_id : grant->node_id, 8);
 	put_number(token + AT_IDENTITY, grant->identity, 8);
 	put_number(token + AT_EXPIRY, (uint64_t)grant->expires_ms, 6);
+	put_number(token + AT_JOB, grant->job, 9);
 	e = seal(key, token, path, token + AT_MAC, why);
 	if (e == ERR_OK)
 		base64url_encode(token, sizeof token, out);
@@ -111,6 +113,7 @@ grant_of(const uint8_t token[TOKEN_SIZE])
 	    .parent_id = new_file ? target : 0,
 	    .identity = get_number(token + AT_IDENTITY, 8),
 	    .expires_ms = (int64_t)get_number(token + AT_EXPIRY, 6),
+	    .job = get_number(token + AT_JOB, 9),
 	};
 }
 

@@ -393,6 +393,15 @@ jobs_ask(struct jobs *jobs, struct job_ask *ask)
 
 /* Time */
 
+/* The URLs of a negotiation are no longer good, and nobody has used one. */
+static bool
+waits_in_vain(const struct jobs *jobs, const struct job_entry *e, int64_t now)
+{
+	return e->phase == JOB_EXECUTING && e->run == NULL && e->part == NULL &&
+	       !engine_runner(jobs, e)->is_long &&
+	       now - e->created_ms > (int64_t)jobs->config.settings->preauth_lifetime;
+}
+
 /* What is past its end goes; what runs too long is told to end. */
 static void
 tend(void *arg)
@@ -410,6 +419,8 @@ tend(void *arg)
 			    now - e->run->job.started_ms >
 				(int64_t)e->run->job.execution_s * 1000)
 				engine_tell_to_end(e);
+			if (waits_in_vain(jobs, e, now))
+				(void)engine_change_phase(jobs, e, JOB_ABORTED);
 			if (e->destruction_ms <= now && e->creator == NULL)
 				remove_job(jobs, e);
 			else if (e->destruction_ms < next && e->destruction_ms > now)
@@ -542,7 +553,8 @@ jobs_stop(struct jobs *jobs)
 bool
 jobs_quiet(const struct jobs *jobs)
 {
-	return jobs->n_running == 0 && jobs->n_writing == 0 && jobs->n_parts == 0;
+	return jobs->n_running == 0 && jobs->n_writing == 0 && jobs->n_parts == 0 &&
+	       jobs->n_moved == 0;
 }
 
 void

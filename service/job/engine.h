@@ -150,6 +150,12 @@ void jobs_ask(struct jobs *jobs, struct job_ask *ask);
 struct job_part;
 
 bool job_part_is_aborted(const struct job_part *part);
+/*
+ * The bytes a negotiation was about have been moved, by a request that knows the job's
+ * number: it is COMPLETED, if it waits for that. From any thread; nobody is told.
+ */
+void jobs_moved(struct jobs *jobs, uint64_t number);
+
 /* COMPLETED, or ERROR with a fault and a text, which are copied. Frees the part. */
 void jobs_end_part(
     struct job_part *part, enum job_phase phase, const char *fault, const char *message);

@@ -35,6 +35,7 @@ struct jobs {
 	struct job_entry *queue, **queue_last;
 	unsigned n_long; /* running */
 	unsigned n_running, n_writing, n_parts;
+	_Atomic unsigned n_moved; /* messages under way */
 	bool stopping;
 };
 

@@ -126,6 +126,7 @@ reply(struct state *s)
 	if (!call->is_head) {
 		call->reply.source = cutout_source(s->cutout);
 		s->cutout = NULL; /* the source's now */
+		file_moved(call);
 	}
 	op_finish(call);
 }

@@ -4,12 +4,13 @@
 #include "service/core/clock.h"
 #include "service/core/encode.h"
 #include "service/core/isotime.h"
+#include "service/job/engine.h"
 
 enum { NAME_MAX_ENCODED = 4 * NODE_NAME_MAX, URL_MAX = 64 * 1024 };
 
 enum err
 file_preauth_url(struct op_call *call, const struct op_target *target, bool write,
-    struct bytes *url_out)
+    uint64_t job, struct bytes *url_out)
 {
 	const struct space *space = call->env->space;
 	struct preauth_grant grant = {
@@ -17,6 +18,7 @@ file_preauth_url(struct op_call *call, const struct op_target *target, bool writ
 	    .node_id = target->exists ? op_leaf(target)->id : 0,
 	    .parent_id = target->exists ? 0 : op_leaf(target)->id,
 	    .identity = call->caller->principal,
+	    .job = job,
 	    .expires_ms =
 		clock_wall_ms() + (int64_t)call->env->settings->preauth_lifetime,
 	};
@@ -38,6 +40,13 @@ file_preauth_url(struct op_call *call, const struct op_target *target, bool writ
 	return url_out->p == NULL
 		   ? errinfo_set(&call->why, ERR_NO_MEMORY, "no memory for a URL")
 		   : ERR_OK;
+}
+
+void
+file_moved(struct op_call *call)
+{
+	if (call->preauthorised && call->grant.job != 0)
+		jobs_moved(call->env->jobs, call->grant.job);
 }
 
 /* A token is for one node; a name that means another one by now is refused. */

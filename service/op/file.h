@@ -12,10 +12,14 @@
 /*
  * The URL at which the target can be read, or written, without any credential, for
  * preauth_lifetime: "BASE/files/preauth:TOKEN/PATH". A target that does not exist yet can
- * only be written. The URL is a secret. .p is NULL without memory.
+ * only be written. The job with the number `job` ends well when the bytes have been
+ * moved; 0: none. The URL is a secret. .p is NULL without memory.
  */
 enum err file_preauth_url(struct op_call *call, const struct op_target *target,
-    bool write, struct bytes *url_out) ERR_CHECKED;
+    bool write, uint64_t job, struct bytes *url_out) ERR_CHECKED;
+
+/* The bytes of a request with such a URL have been moved: its job is told. */
+void file_moved(struct op_call *call);
 
 /*
  * The target of a request on bytes: by a token, exactly the node it was made for; else

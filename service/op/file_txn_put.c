@@ -337,6 +337,7 @@ published(struct file_publish *p, enum err err)
 	if (s->put != NULL)
 		mirror_put_commit(s->put);
 	s->put = NULL;
+	file_moved(s->call);
 	op_reply_status(s->call, 201);
 	op_finish(s->call);
 }

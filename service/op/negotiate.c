@@ -205,9 +205,10 @@ with_cutout(struct op_call *call, const struct negotiation *n, struct bytes *url
 }
 
 enum err
-negotiate_url(struct op_call *call, const struct negotiation *n, struct bytes *out)
+negotiate_url(
+    struct op_call *call, const struct negotiation *n, uint64_t job, struct bytes *out)
 {
-	enum err e = file_preauth_url(call, &n->target, n->push, out);
+	enum err e = file_preauth_url(call, &n->target, n->push, job, out);
 
 	return e == ERR_OK ? with_cutout(call, n, out) : e;
 }
@@ -243,7 +244,7 @@ negotiate_refusal(const struct transfer_doc *doc)
 
 enum err
 negotiate_answer(struct op_call *call, const struct transfer_doc *doc,
-    const struct negotiation *n, struct transfer_doc *out)
+    const struct negotiation *n, uint64_t job, struct transfer_doc *out)
 {
 	static const struct bytes by_tls = {BY_TLS, sizeof BY_TLS - 1};
 	struct transfer_protocol *p =
@@ -257,7 +258,7 @@ negotiate_answer(struct op_call *call, const struct transfer_doc *doc,
 	out->protocols = p;
 	if (n->anonymous) {
 		p[out->n_protocols].uri = protocol;
-		e = negotiate_url(call, n, &p[out->n_protocols++].endpoint);
+		e = negotiate_url(call, n, job, &p[out->n_protocols++].endpoint);
 	}
 	if (e == ERR_OK)
 		e = plain_url(call, n, &plain);

@@ -36,13 +36,13 @@ struct negotiation {
 enum err negotiate_check(struct op_call *call, const struct transfer_doc *doc,
     struct negotiation *out) ERR_CHECKED;
 
-/* The first URL, which needs no credential. */
-enum err negotiate_url(
-    struct op_call *call, const struct negotiation *n, struct bytes *out) ERR_CHECKED;
+/* The first URL, which needs no credential; `job` as file_preauth_url has it. */
+enum err negotiate_url(struct op_call *call, const struct negotiation *n, uint64_t job,
+    struct bytes *out) ERR_CHECKED;
 
 /* The document with an endpoint for everything that can be had, best first. */
 enum err negotiate_answer(struct op_call *call, const struct transfer_doc *doc,
-    const struct negotiation *n, struct transfer_doc *out) ERR_CHECKED;
+    const struct negotiation *n, uint64_t job, struct transfer_doc *out) ERR_CHECKED;
 
 /* The same for a refusal: without endpoints. */
 struct transfer_doc negotiate_refusal(const struct transfer_doc *doc);

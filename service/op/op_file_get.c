@@ -43,7 +43,7 @@ static void
 redirect(struct op_call *call, const struct op_target *target)
 {
 	struct bytes url;
-	enum err e = file_preauth_url(call, target, false, &url);
+	enum err e = file_preauth_url(call, target, false, 0, &url);
 
 	if (e == ERR_OK && call->query.p != NULL) {
 		url = arena_format(
@@ -107,6 +107,15 @@ reply_content_range(struct op_call *call, const struct range_part *part, uint64_
 		(unsigned long long)part->first,
 		(unsigned long long)(part->first + part->n - 1),
 		(unsigned long long)length));
+}
+
+static bool
+reaches_end(const struct wanted *w, uint64_t length)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->part[i].first + w->part[i].n == length)
+			return true;
+	return false;
 }
 
 /* 416 is finished here (false). */
@@ -192,10 +201,14 @@ send_file(struct op_call *call, const struct node *node, const struct blob *blob
 	call->copies = (unsigned)__builtin_popcount(blob->have);
 	e = open_body(call, node, blob, &wanted, &type);
 	reply_head(call, node, type);
-	if (e != ERR_OK)
+	if (e != ERR_OK) {
 		op_fail(call, e);
-	else
-		op_finish(call);
+		return;
+	}
+	/* A part is the last of several only the client knows when. */
+	if (wanted.n == 0 || reaches_end(&wanted, node->length))
+		file_moved(call);
+	op_finish(call);
 }
 
 /*

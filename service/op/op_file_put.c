@@ -155,6 +155,7 @@ reply(struct state *s)
 	call->copies = (unsigned)__builtin_popcount(blob->have);
 	mirror_put_commit(s->put);
 	s->put = NULL;
+	file_moved(call);
 	op_reply_status(call, 201);
 	op_finish(call);
 }

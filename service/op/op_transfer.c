@@ -218,7 +218,7 @@ negotiate_params(struct op_call *call)
 	}
 	e = negotiate_check(call, &doc, &n);
 	if (e == ERR_OK)
-		e = negotiate_url(call, &n, &url);
+		e = negotiate_url(call, &n, 0, &url);
 	else if (e < ERR_INTERNAL && is_about_node(e) &&
 		 bytes_caseeq(op_param(call, "REQUEST"), BYTES("redirect")))
 		e = refused_url(call, &doc, &url);
@@ -345,7 +345,7 @@ reply_details(struct state *s, const struct job *job)
 	}
 	e = negotiate_check(call, &s->doc, &n); /* what was so may have changed */
 	if (e == ERR_OK)
-		e = negotiate_answer(call, &s->doc, &n, &answer);
+		e = negotiate_answer(call, &s->doc, &n, job->number, &answer);
 	if (e == ERR_OK)
 		reply_doc(call, &answer);
 	else if (e < ERR_INTERNAL)

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import os
 import re
+import time
 import unittest
 import urllib.parse
 import xml.etree.ElementTree as ET
@@ -216,6 +217,41 @@ class Transfers(unittest.TestCase, TransferJobs):
             self.assertEqual(n.details.status, status)
             self.assertTrue(n.details.body.decode().startswith(word), n.details.body)
             self.assertEqual(n.phase, "ERROR")
+
+    # The end of a negotiated transfer
+
+    def phase_of(self, n):
+        """After a moment: the bytes and the job are on different threads."""
+        url = n.hops[-1].replace("xfer", "transfers")
+        return self.bed.ask("GET", url + "/phase?WAIT=20", "alice").text
+
+    def test_a_transfer_is_completed_when_its_bytes_have_moved(self):
+        push = self.push("/alice/completed")
+        self.assertEqual(push.phase, "EXECUTING")
+        self.bed.ask("PUT", push.endpoints[0][0], None, b"x", {"Digest": "md5=AAAAAAAAAAAAAAAAAAAAAA=="})
+        time.sleep(0.3)
+        job = push.hops[-1].replace("xfer", "transfers")
+        self.assertEqual(self.bed.ask("GET", job + "/phase", "alice").text, "EXECUTING")  # it can be tried again
+        self.assertEqual(self.bed.ask("PUT", push.endpoints[0][0], None, b"0123456789").status, 201)
+        self.assertEqual(self.phase_of(push), "COMPLETED")
+        pull = self.pull("/alice/completed")
+        self.bed.ask("GET", pull.endpoints[0][0], None, None, {"Range": "bytes=0-4"})
+        time.sleep(0.3)
+        job = pull.hops[-1].replace("xfer", "transfers")
+        self.assertEqual(self.bed.ask("GET", job + "/phase", "alice").text, "EXECUTING")
+        self.bed.ask("GET", pull.endpoints[0][0], None, None, {"Range": "bytes=5-9"})
+        self.assertEqual(self.phase_of(pull), "COMPLETED")
+        self.assertEqual(self.bed.ask("GET", pull.endpoints[0][0]).status, 200)  # and once more
+
+    def test_a_transaction_completes_its_transfer_with_the_commit(self):
+        push = self.push("/alice/segments")
+        url = push.endpoints[0][0]
+        started = self.bed.ask("PUT", url, None, b"abc", {"x-put-txn-op": "start"})
+        txn = {"x-put-txn-id": started.headers["x-put-txn-id"]}
+        job = push.hops[-1].replace("xfer", "transfers")
+        self.assertEqual(self.bed.ask("GET", job + "/phase", "alice").text, "EXECUTING")
+        self.assertEqual(self.bed.ask("PUT", url, None, b"", {**txn, "x-put-txn-op": "commit"}).status, 201)
+        self.assertEqual(self.phase_of(push), "COMPLETED")
 
     # What is not offered
 
@@ -460,6 +496,7 @@ class Transfers(unittest.TestCase, TransferJobs):
         document = self.bed.ask("GET", hop, "alice").body.decode()
         endpoint = re.search(r"<vos:endpoint>([^<]+)", document).group(1)
         self.assertEqual(self.bed.ask("PUT", endpoint, None, b"1").status, 201)
+        self.assertEqual(self.bed.ask("GET", url + "/phase?WAIT=20", "alice").body, b"COMPLETED")
 
     def run_job_executing(self, url):
         self.bed.ask("POST", url + "/phase", "alice", "phase=RUN", FORM)

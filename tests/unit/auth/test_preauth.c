@@ -17,6 +17,7 @@ static const struct preauth_grant read_grant = {
     .write = false,
     .node_id = 0x0102030405060708,
     .identity = 77,
+    .job = 0x1112131415161718,
     .expires_ms = 1767323045678, /* 2026-01-02T03:04:05.678 */
 };
 
@@ -51,6 +52,7 @@ a_grant_survives_the_round_trip(void **state)
 	assert_int_equal(got.node_id, read_grant.node_id);
 	assert_int_equal(got.parent_id, 0);
 	assert_int_equal(got.identity, 77);
+	assert_true(got.job == read_grant.job);
 	assert_int_equal(got.expires_ms, read_grant.expires_ms);
 }
 
@@ -170,7 +172,7 @@ another_version_is_malformed(void **state)
 	struct bytes token = made(&keys[1], &read_grant, text);
 
 	(void)state;
-	text[1] = 'g'; /* the version is in the first two characters: 2 instead of 1 */
+	text[1] = 'Q'; /* the version is in the first two characters: 1 instead of 2 */
 	assert_err(opened(token, 0, &got), ERR_DENIED);
 	assert_non_null(strstr(why.text, "malformed"));
 }
