@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/op/negotiate.h"
 
+#include "auth/basic.h"
 #include "service/core/encode.h"
 #include "service/op/file.h"
 #include "service/op/views.h"
 
 #define CORE       "ivo://ivoa.net/vospace/core#"
 #define CADC_VIEW  "ivo://cadc.nrc.ca/vospace/view#"
-#define BY_TLS     "ivo://ivoa.net/sso#tls-with-certificate"
 #define BY_NOTHING "ivo://ivoa.net/sso#anon"
 
-enum { URL_MAX = 256 * 1024, ENDPOINTS_MAX = 3 };
+/* The credentials we take. A client gets back the name it used. */
+static const struct method {
+	struct bytes uri;
+	bool is_password;
+} methods[] = {
+    {{"ivo://ivoa.net/sso#tls-with-certificate", 39}, false},
+    {{"ivo://ivoa.net/sso#BasicAA", 26}, true},
+    {{"http://www.w3.org/Protocols/HTTP/1.0/spec/html#BasicAA", 54}, true},
+};
+
+enum {
+	URL_MAX = 256 * 1024,
+	N_METHODS = sizeof methods / sizeof methods[0],
+	ENDPOINTS_MAX = 2 + N_METHODS,
+};
 
 enum negotiate_direction
 negotiate_direction(struct bytes direction)
@@ -36,10 +50,10 @@ is_anonymous(const struct transfer_protocol *p)
 }
 
 static bool
-is_by_certificate(const struct transfer_protocol *p)
+is_by(const struct transfer_protocol *p, const struct method *m)
 {
 	for (size_t i = 0; i < p->n_security_methods; i++)
-		if (bytes_caseeq(p->security_methods[i], BYTES(BY_TLS)))
+		if (bytes_caseeq(p->security_methods[i], m->uri))
 			return true;
 	return false;
 }
@@ -57,6 +71,13 @@ static bool
 is_tls(const struct op_call *call)
 {
 	return bytes_starts(call->base_url, BYTES("https:"));
+}
+
+/* Would the credential be taken on the door the request came in by? */
+static bool
+is_taken(const struct op_call *call, const struct method *m)
+{
+	return is_tls(call) || (m->is_password && basic_peer_is_local(call->peer));
 }
 
 /* The one protocol we serve on the door the request came in by. */
@@ -88,9 +109,11 @@ check_protocols(
 		if (!is_ours(call, p->uri))
 			continue;
 		n->anonymous |= is_anonymous(p);
-		n->by_certificate |= is_tls(call) && is_by_certificate(p);
+		for (unsigned m = 0; m < N_METHODS; m++)
+			if (is_by(p, &methods[m]) && is_taken(call, &methods[m]))
+				n->methods |= 1U << m;
 	}
-	return n->anonymous || n->by_certificate
+	return n->anonymous || n->methods != 0
 		   ? ERR_OK
 		   : errinfo_set(&call->why, ERR_PROTOCOL_NOT_SUPPORTED,
 			 "requested transfer specs not supported: ask for %.*s",
@@ -246,7 +269,6 @@ enum err
 negotiate_answer(struct op_call *call, const struct transfer_doc *doc,
     const struct negotiation *n, uint64_t job, struct transfer_doc *out)
 {
-	static const struct bytes by_tls = {BY_TLS, sizeof BY_TLS - 1};
 	struct transfer_protocol *p =
 	    arena_array(call->arena, struct transfer_protocol, ENDPOINTS_MAX);
 	struct bytes protocol = protocol_of(call, n->push), plain;
@@ -262,11 +284,13 @@ negotiate_answer(struct op_call *call, const struct transfer_doc *doc,
 	}
 	if (e == ERR_OK)
 		e = plain_url(call, n, &plain);
-	if (n->by_certificate)
-		p[out->n_protocols++] = (struct transfer_protocol){.uri = protocol,
-		    .endpoint = plain,
-		    .security_methods = &by_tls,
-		    .n_security_methods = 1};
+	for (unsigned m = 0; m < N_METHODS; m++)
+		if ((n->methods & 1U << m) != 0)
+			p[out->n_protocols++] =
+			    (struct transfer_protocol){.uri = protocol,
+				.endpoint = plain,
+				.security_methods = &methods[m].uri,
+				.n_security_methods = 1};
 	if (n->anonymous && !n->push)
 		p[out->n_protocols++] =
 		    (struct transfer_protocol){.uri = protocol, .endpoint = plain};

@@ -23,7 +23,8 @@ enum negotiate_direction negotiate_direction(struct bytes direction);
 
 struct negotiation {
 	bool push;
-	bool anonymous, by_certificate; /* what the client asked for and can have */
+	bool anonymous; /* asked for, and always to be had */
+	unsigned methods; /* security methods asked for and to be had, a bit each */
 	struct op_target target;
 	struct bytes cutout; /* to be cut from what is pulled; .p NULL: nothing */
 	bool header; /* only the FITS headers of it */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transfers as the clients make them: negotiation, refusals, moves."""
 
+import base64
 import contextlib
 import http.client
 import os
@@ -120,6 +121,23 @@ class Transfers(unittest.TestCase, TransferJobs):
     def test_an_explicitly_anonymous_method_counts_as_none(self):
         push = self.push("/alice/anon", protocols=[protocol("httpsput", "ivo://ivoa.net/sso#anon")])
         self.assertEqual([m for _, m in push.endpoints], [None])
+
+    def test_a_password_is_a_method_like_a_certificate(self):
+        """Under the name the client knows it by; 2.1 has another in its examples."""
+        secret = base64.b64encode(f"alice:{self.bed.env['QUARTET_PASS_ALICE']}".encode()).decode()
+        for number, name in enumerate(("ivo://ivoa.net/sso#BasicAA",
+                                       "http://www.w3.org/Protocols/HTTP/1.0/spec/html#BasicAA")):
+            push = self.push(f"/alice/password{number}", protocols=[protocol("httpsput", name)])
+            (endpoint, method), = push.endpoints
+            self.assertTrue(endpoint.endswith(f"/vault/files/alice/password{number}"))
+            self.assertEqual(method, name)
+            self.assertEqual(self.bed.ask("PUT", endpoint, None, b"x").status, 401)
+            self.assertEqual(self.bed.ask("PUT", endpoint, None, b"x",
+                                          {"Authorization": f"Basic {secret}"}).status, 201)
+        both = self.pull("/alice/password0", protocols=[
+            protocol("httpsget", BY_TLS, "ivo://ivoa.net/sso#BasicAA"), protocol("httpsget")])
+        self.assertEqual([m for _, m in both.endpoints],
+                         [None, BY_TLS, "ivo://ivoa.net/sso#BasicAA", None])
 
     def test_a_locked_file_refuses_a_push(self):
         self.bed.put("/alice/locked", b"x")
