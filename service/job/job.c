@@ -12,6 +12,9 @@ static const struct bytes phase_names[JOB_PHASES] = {
     [JOB_ERROR] = {"ERROR", 5},
     [JOB_ABORTED] = {"ABORTED", 7},
     [JOB_SUSPENDED] = {"SUSPENDED", 9},
+    [JOB_HELD] = {"HELD", 4},
+    [JOB_ARCHIVED] = {"ARCHIVED", 8},
+    [JOB_UNKNOWN] = {"UNKNOWN", 7},
 };
 
 struct bytes

@@ -35,6 +35,10 @@ enum job_phase {
 	JOB_ERROR = 5,
 	JOB_ABORTED = 6,
 	JOB_SUSPENDED = 7, /* waits for a request that does its work */
+	/* UWS 1.1 has them, a list may be asked for them, no job of ours is ever in one. */
+	JOB_HELD = 8,
+	JOB_ARCHIVED = 9,
+	JOB_UNKNOWN = 10,
 	JOB_PHASES
 };
 

@@ -310,6 +310,8 @@ class Jobs(unittest.TestCase):
         created = child(self.job(urls[1], "carol"), "creationTime").text
         self.assertEqual([i for i, _ in self.listed(f"?AFTER={created}")], ids[:1:-1])
         self.assertEqual(self.listed("?AFTER=2199-01-01T00:00:00Z"), [])
+        for phase in ("HELD", "ARCHIVED", "UNKNOWN"):  # phases of UWS that no job here is ever in
+            self.assertEqual(self.listed(f"?PHASE={phase}"), [])
         self.assertEqual(self.listed(target="/async-delete"), [])
 
     def test_bad_filters_are_400_and_an_anonymous_list_401(self):
