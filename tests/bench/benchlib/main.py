@@ -36,7 +36,7 @@ class Bench:
         self.rounds = options.rounds or (1 if options.quick else 5)
         self.seconds = 1 if options.quick else 5
         self.large = GIB // 16 if options.quick else GIB
-        self.many = 2000 if options.quick else 100000
+        self.many = options.nodes or (2000 if options.quick else 100000)
         self.image_side = 4096 if options.quick else 16384
         self.cutout_side = 500 if options.quick else 2000
         self.upload = 2000000 if options.quick else 100000000
@@ -121,6 +121,8 @@ def parse_options(root):
     parser.add_argument("--quick", action="store_true",
                         help="small sizes, one round: shows that everything runs, no figures to quote")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each row (5)")
+    parser.add_argument("--nodes", type=int, metavar="N",
+                        help="nodes of the rows list, move and delete (100000)")
     parser.add_argument("--dir", default=os.path.join(root, "build"), metavar="DIR",
                         help="where files are written: the disk that is measured (build)")
     parser.add_argument("--keep", action="store_true", help="leave what was written")
