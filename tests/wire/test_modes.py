@@ -42,12 +42,15 @@ class Modes(unittest.TestCase, TransferJobs):
         self.assertEqual(self.bed.get("/alice/c/f").body, b"bytes")
         self.assertEqual(self.bed.ask("GET", "/nodes/alice/c", "alice").status, 200)
         text = "read-only mode for maintenance: new disks until Friday"
-        for answer in [self.bed.create("ContainerNode", "/alice/n"),
-                       self.bed.ask("DELETE", "/nodes/alice/c/f", "alice"),
+        for answer in [self.bed.ask("DELETE", "/nodes/alice/c/f", "alice"),
                        self.bed.ask("POST", "/nodes/alice/c", "alice",
                                     self.bed.document("ContainerNode", "/alice/c", {"title": "x"}), XML)]:
-            self.fault(answer, 503 if answer.headers["Retry-After"] else 500, text)
-        # A client that hears 503 after its body would send an empty one.
+            self.fault(answer, 503, text)
+            self.assertGreater(int(answer.headers["Retry-After"]), 0)
+        created = self.bed.create("ContainerNode", "/alice/n")
+        self.fault(created, 500, text)
+        self.assertIsNone(created.headers["Retry-After"])
+        # A client that hears 503 after a PUT's body would send an empty one.
         answer = self.bed.put("/alice/c/f", b"other")
         self.fault(answer, 500, "InternalFault")
         self.fault(answer, 500, text)
