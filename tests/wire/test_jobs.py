@@ -9,6 +9,7 @@ import urllib.parse
 import xml.etree.ElementTree as ET
 
 from quartet_test import VOS, XSI, Testbed, main, wait_until
+from schemas import validate
 
 CORE = "ivo://ivoa.net/vospace/core#"
 UWS = "http://www.ivoa.net/xml/UWS/v1.0"
@@ -52,7 +53,9 @@ class Jobs(unittest.TestCase):
     # The document
 
     def test_a_job_shows_the_elements_of_the_schema_in_order(self):
-        root = self.job(self.make(query="?RUNID=mine"))
+        url = self.make(query="?RUNID=mine")
+        root = validate("job", self.get(url).body)
+        validate("jobs", self.get("/transfers").body)
         self.assertEqual(root.get("version"), "1.1")
         self.assertEqual([e.tag.split("}")[1] for e in root],
                          ["jobId", "runId", "ownerId", "phase", "quote", "creationTime", "startTime",
