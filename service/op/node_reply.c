@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/op/node_reply.h"
 
+#include "service/op/accept.h"
 #include "service/op/listing.h"
 #include "service/op/views.h"
 
@@ -25,11 +26,12 @@ enum err
 node_form_wanted(struct op_call *call, const struct node_form **out)
 {
 	struct bytes asked = op_param(call, "accept");
-	struct bytes header = bytes_trim(op_header(call, "accept"));
 
 	*out = &node_form_xml;
 	if (bytes_is(asked, node_form_json.content_type) ||
-	    (asked.n == 0 && bytes_caseeq(header, bytes_of(node_form_json.content_type))))
+	    (asked.n == 0 &&
+		accept_prefers(op_header(call, "accept"), node_form_json.content_type,
+		    node_form_xml.content_type)))
 		*out = &node_form_json;
 	else if (asked.n > 0 && !bytes_is(asked, node_form_xml.content_type))
 		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
@@ -41,7 +43,8 @@ node_form_wanted(struct op_call *call, const struct node_form **out)
 static enum err
 add_views(struct op_call *call, const struct node *node, struct node_out *out)
 {
-	struct bytes *views = arena_array(call->arena, struct bytes, 2 * VIEWS_MAX);
+	struct lists_item *views =
+	    arena_array(call->arena, struct lists_item, 2 * VIEWS_MAX);
 
 	if (!node_type_has_bytes(node->type))
 		return ERR_OK;

@@ -32,19 +32,18 @@ reply(struct op_call *call, const char *root, const char *item,
 static void
 run_protocols(struct op_call *call)
 {
-	static const struct bytes https[] = {
-	    {CORE "httpsget", sizeof(CORE "httpsget") - 1},
-	    {CORE "httpsput", sizeof(CORE "httpsput") - 1}};
-	static const struct bytes http[] = {{CORE "httpget", sizeof(CORE "httpget") - 1},
-	    {CORE "httpput", sizeof(CORE "httpput") - 1}};
 	const struct settings *settings = call->env->settings;
-	struct bytes served[4];
+	struct lists_item served[4] = {{.derived = false}};
 	struct lists_part parts[] = {{.name = "accepts"}, {"provides", served, 0}};
 
-	for (size_t i = 0; i < 2 && settings->listen_tls.n > 0; i++)
-		served[parts[1].n++] = https[i];
-	for (size_t i = 0; i < 2 && settings->listen_plain.n > 0; i++)
-		served[parts[1].n++] = http[i];
+	if (settings->listen_tls.n > 0) {
+		served[parts[1].n++].uri = BYTES(CORE "httpsget");
+		served[parts[1].n++].uri = BYTES(CORE "httpsput");
+	}
+	if (settings->listen_plain.n > 0) {
+		served[parts[1].n++].uri = BYTES(CORE "httpget");
+		served[parts[1].n++].uri = BYTES(CORE "httpput");
+	}
 	reply(call, "protocols", "protocol", parts, 2);
 }
 
@@ -53,7 +52,7 @@ const struct op op_protocols = {.name = "protocols", .run = run_protocols};
 static void
 run_views(struct op_call *call)
 {
-	struct bytes accepts[VIEWS_MAX], provides[VIEWS_MAX];
+	struct lists_item accepts[VIEWS_MAX], provides[VIEWS_MAX];
 	struct lists_part parts[] = {
 	    {"accepts", accepts, views_marked(VIEW_ACCEPTS, accepts)},
 	    {"provides", provides,
@@ -68,7 +67,7 @@ const struct op op_views = {.name = "views", .run = run_views};
 static void
 run_properties(struct op_call *call)
 {
-	struct bytes accepts[PROPS_MAX_ROWS], provides[PROPS_MAX_ROWS],
+	struct lists_item accepts[PROPS_MAX_ROWS], provides[PROPS_MAX_ROWS],
 	    all[PROPS_MAX_ROWS];
 	struct lists_part parts[] = {
 	    {"accepts", accepts, props_known(PROPS_SETTABLE, accepts)},

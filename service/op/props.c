@@ -95,13 +95,13 @@ kind_of(enum prop prop)
 }
 
 size_t
-props_known(unsigned kinds, struct bytes out[PROPS_MAX_ROWS])
+props_known(unsigned kinds, struct lists_item out[PROPS_MAX_ROWS])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < N_ROWS; i++)
 		if ((kind_of(rows[i].prop) & kinds) != 0)
-			out[n++] = bytes_of(rows[i].uri);
+			out[n++] = (struct lists_item){.uri = bytes_of(rows[i].uri)};
 	return n;
 }
 
@@ -262,6 +262,12 @@ merge(struct list *l, const struct node *node, const struct node_out_property *f
 	}
 }
 
+/* What is spoken here, as the root says it (VOSpace 2.1 3.3). */
+static const struct lists_item versions[] = {
+    {.uri = {"ivo://ivoa.net/vospace/core#vospace-2.0", 39}},
+    {.uri = {"ivo://ivoa.net/vospace/core#vospace-2.1", 39}},
+};
+
 enum err
 props_of_node(struct op_call *call, struct arena *a, const struct node *node,
     struct bytes uri, enum props_detail detail, struct props_rights rights,
@@ -279,6 +285,10 @@ props_of_node(struct op_call *call, struct arena *a, const struct node *node,
 	};
 	if (detail == PROPS_MIN)
 		return ERR_OK;
+	if (node->id == NODE_ROOT_ID) {
+		out->capabilities = versions;
+		out->n_capabilities = sizeof versions / sizeof versions[0];
+	}
 	if (fields.v == NULL)
 		return errinfo_set(
 		    &call->why, ERR_NO_MEMORY, "the node has too many properties");

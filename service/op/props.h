@@ -45,7 +45,7 @@ bool props_change_permissions(const struct nodes_patch *p, const struct node *no
  * many there are.
  */
 enum { PROPS_SETTABLE = 1, PROPS_COMPUTED = 2, PROPS_MAX_ROWS = 64 };
-size_t props_known(unsigned kinds, struct bytes out[PROPS_MAX_ROWS]);
+size_t props_known(unsigned kinds, struct lists_item out[PROPS_MAX_ROWS]);
 
 /* The name of who owns the node, for `creator`, from a document; .p NULL: not said. */
 struct bytes props_creator(const struct node_doc *doc);

@@ -16,13 +16,14 @@ enum { N_ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert((int)N_ROWS <= (int)VIEWS_MAX, "there is room for all");
 
 size_t
-views_marked(unsigned marks, struct bytes out[VIEWS_MAX])
+views_marked(unsigned marks, struct lists_item out[VIEWS_MAX])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < N_ROWS; i++)
 		if ((rows[i].marks & marks) != 0)
-			out[n++] = bytes_of(rows[i].uri);
+			out[n++] = (struct lists_item){.uri = bytes_of(rows[i].uri),
+			    .derived = (rows[i].marks & VIEW_DERIVED) != 0};
 	return n;
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "service/core/bytes.h"
+#include "service/xml/lists_xml.h"
 #include "storage/node.h"
 
 enum {
@@ -14,11 +15,12 @@ enum {
 	VIEW_PROVIDES = 2,
 	VIEW_FITS = 4, /* provided, of FITS files */
 	VIEW_PACKAGE = 8, /* provided, of several nodes */
+	VIEW_DERIVED = VIEW_FITS | VIEW_PACKAGE, /* not the bytes as they are */
 	VIEWS_MAX = 16,
 };
 
-/* The URIs with any of these marks, in the table's order; how many there are. */
-size_t views_marked(unsigned marks, struct bytes out[VIEWS_MAX]);
+/* Those with any of these marks, in the table's order; how many there are. */
+size_t views_marked(unsigned marks, struct lists_item out[VIEWS_MAX]);
 
 /* May a transfer ask for it? `in`: bytes come in. */
 bool views_allowed(struct bytes uri, bool in);

@@ -6,16 +6,26 @@
 #ifndef QUARTET_XML_LISTS_XML_H
 #define QUARTET_XML_LISTS_XML_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "service/core/bytes.h"
 #include "service/core/str.h"
 
+/* Something named by a URI. */
+struct lists_item {
+	struct bytes uri;
+	bool derived; /* a view that is not the bytes themselves: original="false" */
+};
+
 struct lists_part {
 	const char *name; /* "accepts", "provides", "contains" */
-	const struct bytes *uris;
+	const struct lists_item *items;
 	size_t n;
 };
+
+/* The attributes of an item, each with a blank before it. */
+void lists_xml_attributes(struct str *s, const struct lists_item *item);
 
 /* `root` is "protocols", `item` "protocol", and so on. */
 void lists_xml_write(struct str *s, const char *root, const char *item,

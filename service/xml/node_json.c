@@ -23,12 +23,15 @@ write_properties(struct str *s, const struct node_out *n)
 }
 
 static void
-write_views(struct str *s, const char *name, const struct bytes *uris, size_t n)
+write_items(struct str *s, const char *name, const char *item,
+    const struct lists_item *items, size_t n)
 {
 	str_addf(s, ",\"vos:%s\":{\"$\":[", name);
 	for (size_t i = 0; i < n; i++) {
-		str_adds(s, i == 0 ? "{\"view\":{" : ",{\"view\":{");
-		json_out_member(s, "@uri", uris[i]);
+		str_addf(s, "%s{\"%s\":{", i == 0 ? "" : ",", item);
+		json_out_member(s, "@uri", items[i].uri);
+		if (items[i].derived)
+			str_adds(s, ",\"@original\":false");
 		str_adds(s, "}}");
 	}
 	str_adds(s, "]}");
@@ -51,9 +54,12 @@ write_members(struct str *s, const struct node_out *n, bool is_root)
 	if (!n->minimal)
 		write_properties(s, n);
 	if (node_type_has_bytes(n->type)) {
-		write_views(s, "accepts", n->accepts, n->n_accepts);
-		write_views(s, "provides", n->provides, n->n_provides);
+		write_items(s, "accepts", "view", n->accepts, n->n_accepts);
+		write_items(s, "provides", "view", n->provides, n->n_provides);
 	}
+	if (n->n_capabilities > 0)
+		write_items(
+		    s, "capabilities", "capability", n->capabilities, n->n_capabilities);
 	if (n->type == NODE_LINK) {
 		str_adds(s, ",\"vos:target\":{");
 		json_out_member(s, "$", n->target);

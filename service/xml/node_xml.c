@@ -169,7 +169,8 @@ write_properties(struct str *s, const struct node_out *n)
 }
 
 static void
-write_views(struct str *s, const char *name, const struct bytes *uris, size_t n)
+write_items(struct str *s, const char *name, const char *item,
+    const struct lists_item *items, size_t n)
 {
 	if (n == 0) {
 		str_addf(s, "<vos:%s/>", name);
@@ -177,8 +178,8 @@ write_views(struct str *s, const char *name, const struct bytes *uris, size_t n)
 	}
 	str_addf(s, "<vos:%s>", name);
 	for (size_t i = 0; i < n; i++) {
-		str_add(s, BYTES("<vos:view"));
-		xml_out_attr(s, "uri", uris[i]);
+		str_addf(s, "<vos:%s", item);
+		lists_xml_attributes(s, &items[i]);
 		str_add(s, BYTES("/>"));
 	}
 	str_addf(s, "</vos:%s>", name);
@@ -198,9 +199,12 @@ write_body(struct str *s, const struct node_out *n)
 	if (!n->minimal)
 		write_properties(s, n);
 	if (node_type_has_bytes(n->type)) {
-		write_views(s, "accepts", n->accepts, n->n_accepts);
-		write_views(s, "provides", n->provides, n->n_provides);
+		write_items(s, "accepts", "view", n->accepts, n->n_accepts);
+		write_items(s, "provides", "view", n->provides, n->n_provides);
 	}
+	if (n->n_capabilities > 0)
+		write_items(
+		    s, "capabilities", "capability", n->capabilities, n->n_capabilities);
 	if (n->type == NODE_LINK)
 		xml_out_leaf(s, "vos:target", n->target);
 }

@@ -23,6 +23,7 @@
 #include "service/core/bytes.h"
 #include "service/core/err.h"
 #include "service/core/str.h"
+#include "service/xml/lists_xml.h"
 #include "storage/node.h"
 
 struct node_xml_limits {
@@ -70,9 +71,12 @@ struct node_out {
 	struct bytes target; /* links */
 	const struct node_out_property *properties; /* written in this order */
 	size_t n_properties;
-	/* Types with bytes: URIs of views; none where they are not worth their room. */
-	const struct bytes *accepts, *provides;
+	/* Types with bytes: views; none where they are not worth their room. */
+	const struct lists_item *accepts, *provides;
 	size_t n_accepts, n_provides;
+	/* Not of links: what the service can do with it. None: not written. */
+	const struct lists_item *capabilities;
+	size_t n_capabilities;
 };
 
 #endif

@@ -33,7 +33,7 @@ static const struct node_out_property properties[] = {
 static struct node_out
 data_node(void)
 {
-	static const struct bytes views[] = {{"v:1", 3}};
+	static const struct lists_item views[] = {{{"v:1", 3}, false}};
 
 	return (struct node_out){
 	    .uri = BYTES("vos://a/f"),
