@@ -15,8 +15,16 @@ SCHEMAS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schema")
 LIMIT_S = 60
 
 UWS = "http://www.ivoa.net/xml/UWS/v1.0"
+VOS = "http://www.ivoa.net/xml/VOSpace/v2.0"
 
 KINDS = {  # kind: (schema file, root element)
+    "node": ("vospace-2.1.xsd", f"{{{VOS}}}node"),
+    "transfer": ("vospace-2.1.xsd", f"{{{VOS}}}transfer"),
+    "protocols": ("vospace-2.1.xsd", f"{{{VOS}}}protocols"),
+    "views": ("vospace-2.1.xsd", f"{{{VOS}}}views"),
+    "properties": ("vospace-2.1.xsd", f"{{{VOS}}}properties"),
+    "capabilities": ("vosi-capabilities-1.0.xsd", "{http://www.ivoa.net/xml/VOSICapabilities/v1.0}capabilities"),
+    "availability": ("vosi-availability-1.0.xsd", "{http://www.ivoa.net/xml/VOSIAvailability/v1.0}availability"),
     "job": ("uws-1.1.xsd", f"{{{UWS}}}job"),
     "jobs": ("uws-1.1.xsd", f"{{{UWS}}}jobs"),
     "parameters": ("uws-1.1.xsd", f"{{{UWS}}}parameters"),

@@ -25,6 +25,34 @@ def transfer(target, direction, *protocols, view="", keep=None, more=""):
             f'</vos:transfer>')
 
 
+class Negotiated:
+    """A synchronous negotiation as vos makes it: the chain, then the job's phase and error."""
+
+    def __init__(self, bed, user, document):
+        self.posted = bed.ask("POST", "/synctrans", user, document, XML)
+        self.hops = [self.posted.headers["Location"]]
+        answer = bed.ask("GET", self.hops[0], user)
+        while answer.status == 303:
+            self.hops.append(answer.headers["Location"])
+            answer = bed.ask("GET", self.hops[-1], user)
+        self.details = answer
+        job = self.hops[-1].replace("xfer", "transfers")
+        self.phase = bed.ask("GET", job + "/phase", user).body.decode()
+        self.error = bed.ask("GET", job + "/error", user)
+        self.job = ET.fromstring(bed.ask("GET", job, user).body)
+
+    @property
+    def endpoints(self):
+        """(endpoint, security method or None), in order."""
+        root = ET.fromstring(self.details.body)
+        found = []
+        for p in root.iter(f"{{{VOS}}}protocol"):
+            method = p.find(f"{{{VOS}}}securityMethod")
+            found.append((p.findtext(f"{{{VOS}}}endpoint"),
+                          None if method is None else method.get("uri")))
+        return found
+
+
 class TransferJobs:
     """For test cases with a testbed in self.bed."""
 

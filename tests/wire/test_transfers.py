@@ -12,35 +12,7 @@ import urllib.parse
 import xml.etree.ElementTree as ET
 
 from quartet_test import VOS, Testbed, main
-from transfers import BY_TLS, CORE, FORM, UWS, XLINK, XML, TransferJobs, protocol, transfer
-
-
-class Negotiated:
-    """A synchronous negotiation as vos makes it: the chain, then the job's phase and error."""
-
-    def __init__(self, bed, user, document):
-        self.posted = bed.ask("POST", "/synctrans", user, document, XML)
-        self.hops = [self.posted.headers["Location"]]
-        answer = bed.ask("GET", self.hops[0], user)
-        while answer.status == 303:
-            self.hops.append(answer.headers["Location"])
-            answer = bed.ask("GET", self.hops[-1], user)
-        self.details = answer
-        job = self.hops[-1].replace("xfer", "transfers")
-        self.phase = bed.ask("GET", job + "/phase", user).body.decode()
-        self.error = bed.ask("GET", job + "/error", user)
-        self.job = ET.fromstring(bed.ask("GET", job, user).body)
-
-    @property
-    def endpoints(self):
-        """(endpoint, security method or None), in order."""
-        root = ET.fromstring(self.details.body)
-        found = []
-        for p in root.iter(f"{{{VOS}}}protocol"):
-            method = p.find(f"{{{VOS}}}securityMethod")
-            found.append((p.findtext(f"{{{VOS}}}endpoint"),
-                          None if method is None else method.get("uri")))
-        return found
+from transfers import BY_TLS, CORE, FORM, UWS, XLINK, XML, Negotiated, TransferJobs, protocol, transfer
 
 
 PUSH = [protocol("httpsput", BY_TLS), protocol("httpsput")]
