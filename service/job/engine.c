@@ -9,12 +9,10 @@
 #include "service/job/engine_private.h"
 #include "service/job/job_record.h"
 
-static void tend_at(struct jobs *jobs, int64_t at_ms);
-
 /* Removing */
 
-static void
-remove_job(struct jobs *jobs, struct job_entry *entry)
+void
+engine_remove(struct jobs *jobs, struct job_entry *entry)
 {
 	bool runs = entry->run != NULL;
 
@@ -41,7 +39,7 @@ make_room(struct jobs *jobs, const struct job *job)
 		if (e->run == NULL && e->part == NULL && e->waiting == NULL &&
 		    e->creator == NULL &&
 		    (e->list == JOB_LIST_SYNC || !job_phase_is_active(e->phase))) {
-			remove_job(jobs, e);
+			engine_remove(jobs, e);
 			return true;
 		}
 	}
@@ -86,7 +84,8 @@ create(struct jobs *jobs, struct job_ask *ask)
 	job->destruction_ms =
 	    job->created_ms + (int64_t)(job->list == JOB_LIST_SYNC ? s->sync_job_lifetime
 								   : s->job_lifetime);
-	if (job->phase != JOB_PENDING)
+	job->execution_s = job_clamp_execution(0, s->job_execution_max / 1000);
+	if (job->phase != JOB_PENDING && job->phase != JOB_SUSPENDED)
 		job->started_ms = job->created_ms;
 	if (!job_phase_is_active(job->phase))
 		job->ended_ms = job->created_ms;
@@ -106,7 +105,6 @@ create(struct jobs *jobs, struct job_ask *ask)
 		engine_answer(ask, e);
 		return;
 	}
-	tend_at(jobs, job->destruction_ms);
 	if (entry->creator == NULL)
 		engine_answer(ask, ERR_OK);
 }
@@ -164,7 +162,7 @@ entry_of(struct jobs *jobs, struct job_ask *ask)
 static void
 get(struct job_ask *ask, struct job_entry *entry)
 {
-	bool waits = job_phase_is_active(entry->phase) &&
+	bool waits = job_phase_is_waited_for(entry->phase) &&
 		     (ask->wait_phase == 0 || ask->wait_phase == entry->phase);
 
 	engine_wait(ask, entry, waits ? ask->wait_ms : 0);
@@ -202,11 +200,9 @@ abort_job(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 		engine_answer_job(jobs, ask, entry);
 	} else if (entry->run != NULL) {
 		engine_wait(ask, entry, RUN_WAIT_MS);
-		engine_tell_to_end(entry);
+		engine_abort(jobs, entry);
 	} else {
-		(void)engine_unqueue(jobs, entry);
-		engine_abort_part(entry);
-		(void)engine_change_phase(jobs, entry, JOB_ABORTED);
+		engine_abort(jobs, entry);
 		engine_answer_job(jobs, ask, entry);
 	}
 }
@@ -261,17 +257,15 @@ edit(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 	if (e == ERR_OK && ask->destruction_ms != 0 &&
 	    ask->destruction_ms < job.destruction_ms)
 		job.destruction_ms = ask->destruction_ms;
-	if (e == ERR_OK && ask->set_execution &&
-	    (job.execution_s == 0 || ask->execution_s < job.execution_s) &&
-	    ask->execution_s > 0)
-		job.execution_s = ask->execution_s;
+	if (e == ERR_OK && ask->set_execution)
+		job.execution_s = job_clamp_execution(
+		    ask->execution_s, jobs->config.settings->job_execution_max / 1000);
 	if (e == ERR_OK)
 		e = keep_store(jobs, entry, &job, &ask->why);
 	if (e != ERR_OK) {
 		engine_answer(ask, e);
 		return;
 	}
-	tend_at(jobs, job.destruction_ms);
 	engine_answer_job(jobs, ask, entry);
 }
 
@@ -279,7 +273,8 @@ static bool
 is_listed(const struct job_ask *ask, const struct job_entry *e)
 {
 	return e->list == ask->list &&
-	       (ask->phases == 0 || (ask->phases & 1U << e->phase)) &&
+	       (ask->phases == 0 ? e->phase != JOB_ARCHIVED
+				 : (ask->phases & 1U << e->phase) != 0) &&
 	       e->created_ms > ask->after_ms;
 }
 
@@ -351,7 +346,7 @@ handle(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry)
 		edit(jobs, ask, entry);
 		break;
 	case JOB_ASK_REMOVE:
-		remove_job(jobs, entry);
+		engine_remove(jobs, entry);
 		engine_answer(ask, ERR_OK);
 		break;
 	case JOB_ASK_BEGIN:
@@ -389,60 +384,6 @@ jobs_ask(struct jobs *jobs, struct job_ask *ask)
 	ask->jobs = jobs;
 	ask->post.run = asked;
 	loop_post(jobs->config.loop, &ask->post);
-}
-
-/* Time */
-
-/* The URLs of a negotiation are no longer good, and nobody has used one. */
-static bool
-waits_in_vain(const struct jobs *jobs, const struct job_entry *e, int64_t now)
-{
-	return e->phase == JOB_EXECUTING && e->run == NULL && e->part == NULL &&
-	       !engine_runner(jobs, e)->is_long &&
-	       now - e->created_ms > (int64_t)jobs->config.settings->preauth_lifetime;
-}
-
-/* What is past its end goes; what runs too long is told to end. */
-static void
-tend(void *arg)
-{
-	struct jobs *jobs = arg;
-	int64_t now = clock_wall_ms(), next = now + TEND_MS;
-
-	arena_clear(&jobs->scratch);
-	for (size_t i = 0; i < JOB_BUCKETS && !jobs->stopping; i++) {
-		struct job_entry *after;
-
-		for (struct job_entry *e = jobs->table.bucket[i]; e != NULL; e = after) {
-			after = e->next;
-			if (e->run != NULL && e->run->job.execution_s != 0 &&
-			    now - e->run->job.started_ms >
-				(int64_t)e->run->job.execution_s * 1000)
-				engine_tell_to_end(e);
-			if (waits_in_vain(jobs, e, now))
-				(void)engine_change_phase(jobs, e, JOB_ABORTED);
-			if (e->destruction_ms <= now && e->creator == NULL)
-				remove_job(jobs, e);
-			else if (e->destruction_ms < next && e->destruction_ms > now)
-				next = e->destruction_ms;
-		}
-	}
-	if (jobs->stopping)
-		return;
-	engine_start_next(jobs);
-	jobs->tend_at_ms = 0;
-	tend_at(jobs, next);
-}
-
-static void
-tend_at(struct jobs *jobs, int64_t at_ms)
-{
-	int64_t now = clock_wall_ms();
-
-	if (jobs->stopping || (jobs->tend_at_ms != 0 && jobs->tend_at_ms <= at_ms))
-		return;
-	jobs->tend_at_ms = at_ms;
-	loop_timer_set(jobs->tend_timer, at_ms <= now ? 1 : (uint64_t)(at_ms - now));
 }
 
 /* Beginning and end */
@@ -515,10 +456,8 @@ jobs_open(const struct jobs_config *config, struct jobs **out, struct errinfo *w
 	jobs->queue_last = &jobs->queue;
 	arena_init(&jobs->scratch, SCRATCH_MAX);
 	str_init(&jobs->record, RECORD_MAX);
-	jobs->tend_timer = loop_timer_new(config->loop, tend, jobs);
-	e = jobs->tend_timer == NULL
-		? errinfo_set(why, ERR_NO_MEMORY, "no memory for jobs")
-		: store_reader_new(config->store, &jobs->reader, why);
+	e = tend_init(jobs) ? store_reader_new(config->store, &jobs->reader, why)
+			    : errinfo_set(why, ERR_NO_MEMORY, "no memory for jobs");
 	if (e == ERR_OK)
 		e = keep_first_numbers(jobs, why);
 	if (e == ERR_OK)

@@ -106,17 +106,17 @@ struct job_ask {
 	const struct caller *caller;
 	enum job_list list; /* the one asked; transfers include the synchronous ones */
 	struct bytes id; /* all but CREATE and LIST */
-	/* GET: while the phase is active, and is `wait_phase` if that is given. */
+	/* GET: while the phase is waited for, and is `wait_phase` if that is given. */
 	uint64_t wait_ms;
 	enum job_phase wait_phase; /* 0: any */
 	/* EDIT */
 	int64_t destruction_ms; /* 0: leave it; only earlier than it was */
 	bool set_execution;
-	uint64_t execution_s; /* only shorter than it was */
+	uint64_t execution_s; /* as job_clamp_execution has it */
 	const struct job_pair *parameters; /* more of them; a PENDING job only */
 	size_t n_parameters;
 	/* LIST: newest first */
-	unsigned phases; /* bits 1 << phase; 0: all */
+	unsigned phases; /* bits 1 << phase; 0: all but ARCHIVED */
 	int64_t after_ms; /* created later than that */
 	uint64_t last; /* at most so many; 0: all */
 	/*

@@ -78,6 +78,8 @@ bool engine_unqueue(struct jobs *jobs, struct job_entry *entry);
 void engine_start_next(struct jobs *jobs);
 /* May be the end of the run, too. */
 void engine_tell_to_end(struct job_entry *entry);
+/* ABORTED, now or when its runner hears of it. For a job that is active. */
+void engine_abort(struct jobs *jobs, struct job_entry *entry);
 
 /* part.c */
 
@@ -85,7 +87,18 @@ void engine_begin_part(struct jobs *jobs, struct job_ask *ask, struct job_entry 
 /* Whoever does the job's part is told to end; what he reports is not looked at. */
 void engine_abort_part(struct job_entry *entry);
 
+/* tend.c */
+
+bool tend_init(struct jobs *jobs);
+/* Look at all jobs then, or sooner. */
+void tend_at(struct jobs *jobs, int64_t at_ms);
+/* When it is this one's time. */
+void tend_entry(struct jobs *jobs, const struct job_entry *entry);
+
 /* engine.c */
+
+/* Out of everything; what it does is told to end. */
+void engine_remove(struct jobs *jobs, struct job_entry *entry);
 
 /* The record of a new job is durable, or could not be written. */
 void engine_created(struct job_entry *entry, enum err err, const struct errinfo *why);

@@ -34,6 +34,31 @@ job_phase_parse(struct bytes text, enum job_phase *out)
 	return false;
 }
 
+int64_t
+job_destruction(
+    enum job_phase phase, int64_t created_ms, int64_t destruction_ms, uint64_t pending_ms)
+{
+	int64_t unused_ms = created_ms + (int64_t)pending_ms;
+
+	return phase == JOB_PENDING && unused_ms < destruction_ms ? unused_ms
+								  : destruction_ms;
+}
+
+int64_t
+job_overrun(const struct job *job)
+{
+	if (job->phase != JOB_EXECUTING || job->execution_s == 0 ||
+	    job->execution_s > UINT32_MAX)
+		return INT64_MAX;
+	return job->started_ms + (int64_t)job->execution_s * 1000;
+}
+
+uint64_t
+job_clamp_execution(uint64_t asked_s, uint64_t max_s)
+{
+	return asked_s == 0 || asked_s > max_s ? max_s : asked_s;
+}
+
 struct bytes
 job_error_word(struct bytes fault)
 {

@@ -35,9 +35,10 @@ enum job_phase {
 	JOB_ERROR = 5,
 	JOB_ABORTED = 6,
 	JOB_SUSPENDED = 7, /* waits for a request that does its work */
-	/* UWS 1.1 has them, a list may be asked for them, no job of ours is ever in one. */
+	/* UWS 1.1 has it, a list may be asked for it, no job of ours is ever in it. */
 	JOB_HELD = 8,
-	JOB_ARCHIVED = 9,
+	JOB_ARCHIVED = 9, /* ended, and past its destruction; without results */
+	/* As HELD. */
 	JOB_UNKNOWN = 10,
 	JOB_PHASES
 };
@@ -79,6 +80,23 @@ job_phase_is_active(enum job_phase phase)
 	return phase == JOB_PENDING || phase == JOB_QUEUED || phase == JOB_EXECUTING ||
 	       phase == JOB_SUSPENDED;
 }
+
+/* WAIT blocks in these only (UWS 1.1 2.2.1.1). */
+static inline bool
+job_phase_is_waited_for(enum job_phase phase)
+{
+	return phase == JOB_PENDING || phase == JOB_QUEUED || phase == JOB_EXECUTING;
+}
+
+/* When a job is destroyed, as it stands: `pending_ms` is the life of one nobody runs. */
+int64_t job_destruction(enum job_phase phase, int64_t created_ms, int64_t destruction_ms,
+    uint64_t pending_ms);
+
+/* When it has executed too long; INT64_MAX: it does not execute, or has no limit. */
+int64_t job_overrun(const struct job *job);
+
+/* The execution duration who asks for that gets; 0 asks for the longest. Seconds. */
+uint64_t job_clamp_execution(uint64_t asked_s, uint64_t max_s);
 
 /*
  * The body of .../error for a fault word: clients compare it with a table of theirs

@@ -219,6 +219,8 @@ keep_store(struct jobs *jobs, struct job_entry *entry, const struct job *job,
 	jobs->recent_bytes += entry->record.n;
 	entry->phase = job->phase;
 	entry->destruction_ms = job->destruction_ms;
+	entry->overrun_ms = job_overrun(job);
+	tend_entry(jobs, entry);
 	note_recent(jobs, entry);
 	if (entry->putting)
 		entry->dirty = true;

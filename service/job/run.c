@@ -126,6 +126,18 @@ engine_tell_to_end(struct job_entry *entry)
 	engine_runner(jobs, entry)->abort(run);
 }
 
+void
+engine_abort(struct jobs *jobs, struct job_entry *entry)
+{
+	if (entry->run != NULL) {
+		engine_tell_to_end(entry);
+		return;
+	}
+	(void)engine_unqueue(jobs, entry);
+	engine_abort_part(entry);
+	(void)engine_change_phase(jobs, entry, JOB_ABORTED);
+}
+
 static void
 fill_outcome(struct job *job, const struct job_outcome *o)
 {

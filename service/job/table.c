@@ -86,6 +86,7 @@ job_table_add(struct job_table *t, const struct job *job)
 	e->phase = job->phase;
 	e->created_ms = job->created_ms;
 	e->destruction_ms = job->destruction_ms;
+	e->overrun_ms = job_overrun(job);
 	e->owner = owner;
 	e->older = owner->newest;
 	*(owner->newest != NULL ? &owner->newest->newer : &owner->oldest) = e;

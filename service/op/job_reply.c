@@ -89,6 +89,13 @@ is_transient(const struct job *job)
 	return bytes_is(job->fault, "ServiceBusy");
 }
 
+static int64_t
+destruction_of(const struct op_call *call, const struct job *job)
+{
+	return job_destruction(job->phase, job->created_ms, job->destruction_ms,
+	    call->env->settings->job_pending_lifetime);
+}
+
 static enum err
 view_of(struct op_call *call, const struct job *job, struct job_view *out)
 {
@@ -113,7 +120,7 @@ view_of(struct op_call *call, const struct job *job, struct job_view *out)
 	    .creation_ms = job->created_ms,
 	    .start_ms = job->started_ms,
 	    .end_ms = job->ended_ms,
-	    .destruction_ms = job->destruction_ms,
+	    .destruction_ms = destruction_of(call, job),
 	    .execution_seconds = job->execution_s,
 	    .parameters = parameters,
 	    .n_parameters = job->n_parameters,
@@ -236,7 +243,7 @@ job_reply(struct op_call *call, const struct job *job, struct bytes child)
 	else if (bytes_is(child, "quote")) /* none is given */
 		reply_word(call, (struct bytes){NULL, 0});
 	else if (bytes_is(child, "destruction"))
-		reply_time(call, job->destruction_ms);
+		reply_time(call, destruction_of(call, job));
 	else if (bytes_is(child, "executionduration"))
 		reply_word(call, arena_format(call->arena, "%llu",
 				     (unsigned long long)job->execution_s));

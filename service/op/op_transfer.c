@@ -329,7 +329,8 @@ reply_details(struct state *s, const struct job *job)
 		reply_doc(call, &s->doc);
 		return;
 	}
-	if (job->phase == JOB_PENDING || job->phase == JOB_ABORTED) {
+	if (job->phase == JOB_PENDING || job->phase == JOB_ABORTED ||
+	    job->phase == JOB_ARCHIVED) {
 		op_fail(call, errinfo_set(&call->why, ERR_NOT_FOUND,
 				  "the transfer is in phase %.*s",
 				  BYTES_ARG(job_phase_name(job->phase))));

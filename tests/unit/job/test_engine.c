@@ -452,6 +452,62 @@ a_job_goes_at_its_destruction(void **state)
 }
 
 static void
+what_has_ended_is_archived_before_it_goes(void **state)
+{
+	struct engine *e = *state;
+	struct bytes id = make(e, JOB_LIST_TRANSFERS);
+	struct job_pair result = {BYTES("destination"), BYTES("vos://x")};
+	struct job_ask list = {.verb = JOB_ASK_LIST, .list = JOB_LIST_TRANSFERS};
+	struct job_ask edit = {.verb = JOB_ASK_EDIT,
+	    .list = JOB_LIST_TRANSFERS,
+	    .id = id,
+	    .destruction_ms = clock_wall_ms() + 20};
+	struct job job;
+
+	(void)begin(e, JOB_LIST_TRANSFERS, id);
+	job_run_end(
+	    e->run[0], &(struct job_outcome){
+			   .phase = JOB_COMPLETED, .results = &result, .n_results = 1});
+	assert_ok(ask(e, &edit), &edit.why);
+	rig_run_for(&e->rig, 100);
+	job = look(e, JOB_LIST_TRANSFERS, id);
+	assert_int_equal(job.phase, JOB_ARCHIVED);
+	assert_int_equal(job.n_results, 0);
+	assert_ok(ask(e, &list), &list.why);
+	assert_int_equal(list.n_list, 0);
+	list = (struct job_ask){.verb = JOB_ASK_LIST,
+	    .list = JOB_LIST_TRANSFERS,
+	    .phases = 1U << JOB_ARCHIVED};
+	assert_ok(ask(e, &list), &list.why);
+	assert_int_equal(list.n_list, 1);
+	restart(e);
+	rig_run_for(&e->rig, 50);
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, id).phase, JOB_ARCHIVED);
+	assert_err(say(e, JOB_ASK_REMOVE, JOB_LIST_TRANSFERS, id), ERR_OK);
+	assert_err(say(e, JOB_ASK_GET, JOB_LIST_TRANSFERS, id), ERR_NOT_FOUND);
+}
+
+static void
+what_runs_too_long_is_told_to_end(void **state)
+{
+	struct engine *e = *state;
+	struct bytes id = make(e, JOB_LIST_DELETE);
+	struct job_ask edit = {.verb = JOB_ASK_EDIT,
+	    .list = JOB_LIST_DELETE,
+	    .id = id,
+	    .set_execution = true,
+	    .execution_s = 1};
+
+	e->ends_on_abort = true;
+	(void)begin(e, JOB_LIST_DELETE, id);
+	assert_ok(ask(e, &edit), &edit.why); /* also while it runs */
+	assert_int_equal(e->n_aborts, 0);
+	rig_run_for(&e->rig, 1200);
+	assert_int_equal(e->n_aborts, 1);
+	assert_int_equal(look(e, JOB_LIST_DELETE, id).phase, JOB_ABORTED);
+}
+
+static void
 a_list_holds_the_newest_first(void **state)
 {
 	struct engine *e = *state;
@@ -558,6 +614,8 @@ main(void)
 	    ENGINE_TEST(a_removed_job_is_gone_even_while_it_runs),
 	    ENGINE_TEST(the_oldest_that_is_over_makes_room),
 	    ENGINE_TEST(a_job_goes_at_its_destruction),
+	    ENGINE_TEST(what_has_ended_is_archived_before_it_goes),
+	    ENGINE_TEST(what_runs_too_long_is_told_to_end),
 	    ENGINE_TEST(a_list_holds_the_newest_first),
 	    ENGINE_TEST(after_a_restart_long_jobs_go_on),
 	    ENGINE_TEST(after_a_restart_other_running_jobs_are_in_error),
