@@ -600,6 +600,8 @@ log_request(struct request *r, uint64_t sent, bool broken)
 	    (unsigned long long)us % 1000);
 	if (r->call.copies > 0)
 		str_addf(&line, " copies=%u", r->call.copies);
+	if (r->call.run_id.p != NULL)
+		log_quote(&line, "run", r->call.run_id);
 	if (r->call.preauthorised)
 		str_adds(&line, " preauth=yes");
 	if (broken)

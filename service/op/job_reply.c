@@ -4,7 +4,7 @@
 #include "service/core/isotime.h"
 #include "service/xml/job_xml.h"
 
-enum { DOCUMENT_MAX = 64 * 1024 * 1024 };
+enum { DOCUMENT_MAX = 64 * 1024 * 1024, RUN_ID_MAX = 64 /* DALI 1.1 3.4.6 */ };
 
 static const char *const list_names[JOB_LISTS] = {
     [JOB_LIST_TRANSFERS] = "transfers",
@@ -41,6 +41,29 @@ job_set_owner(const struct op_call *call, struct job *job)
 	job->owner_name = c->name;
 	if (c->principal == 0)
 		job->owner_key = c->dn_key;
+}
+
+static size_t
+count_characters(struct bytes text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		n += ((unsigned char)text.p[i] & 0xc0) != 0x80; /* not a UTF-8 tail */
+	return n;
+}
+
+enum err
+job_set_run_id(struct op_call *call, struct job *job)
+{
+	struct bytes run_id = op_param(call, "RUNID");
+
+	if (count_characters(run_id) > RUN_ID_MAX)
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "RUNID: at most %d characters", RUN_ID_MAX);
+	if (run_id.n > 0)
+		job->run_id = call->run_id = run_id;
+	return ERR_OK;
 }
 
 void

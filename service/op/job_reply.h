@@ -17,6 +17,9 @@ struct bytes job_url(
 /* Who makes the job, from the caller. */
 void job_set_owner(const struct op_call *call, struct job *job);
 
+/* What the client calls the job, from the parameter RUNID. ERR_INVALID_ARGUMENT. */
+enum err job_set_run_id(struct op_call *call, struct job *job) ERR_CHECKED;
+
 /* A refusal as the job's error; the text is call->why. */
 void job_set_error(struct op_call *call, struct job *job, enum err err);
 

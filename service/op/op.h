@@ -129,6 +129,7 @@ struct op_call {
 	struct errinfo why;
 	void *state;
 	unsigned copies; /* for the access log: of a file read or written */
+	struct bytes run_id; /* for the access log: what the client calls its job */
 
 	/* The request layer's. */
 	void (*passed)(struct op_call *call);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The lists of asynchronous jobs: transfers, async-delete, async-setprops. A POST to the
- * list makes a job in phase PENDING (303 to it); what can be wrong with it beyond its
- * form is found out when it runs, and is the job's error then. Everything below is
- * job_serve's.
+ * list makes a job in phase PENDING (303 to it), which runs with PHASE=RUN in the same
+ * request; what can be wrong with it beyond its form is found out when it runs, and is
+ * the job's error then. Everything below is job_serve's.
  */
 #include "service/op/job_reply.h"
 #include "service/op/job_serve.h"
@@ -14,10 +14,11 @@
 struct state {
 	struct op_call *call;
 	struct job_ask ask;
+	bool runs_at_once;
 };
 
 static void
-created(struct job_ask *ask)
+answered(struct job_ask *ask)
 {
 	struct state *s = container_of(ask, struct state, ask);
 
@@ -27,6 +28,40 @@ created(struct job_ask *ask)
 	}
 	s->call->why = ask->why;
 	op_fail(s->call, ask->err);
+}
+
+static void
+created(struct job_ask *ask)
+{
+	struct state *s = container_of(ask, struct state, ask);
+
+	if (ask->err != ERR_OK || !s->runs_at_once) {
+		answered(ask);
+		return;
+	}
+	*ask = (struct job_ask){
+	    .verb = JOB_ASK_RUN,
+	    .loop = ask->loop,
+	    .done = answered,
+	    .arena = ask->arena,
+	    .caller = ask->caller,
+	    .list = ask->job.list,
+	    .id = arena_copy(ask->arena, bytes_of(ask->job.id)),
+	};
+	jobs_ask(s->call->env->jobs, ask);
+}
+
+/* The phase the job begins its life with; PENDING needs no word. */
+static enum err
+take_phase(struct state *s)
+{
+	struct bytes phase = op_param(s->call, "PHASE");
+
+	s->runs_at_once = bytes_caseeq(phase, BYTES("RUN"));
+	if (phase.p == NULL || s->runs_at_once)
+		return ERR_OK;
+	return errinfo_set(&s->call->why, ERR_INVALID_ARGUMENT,
+	    "invalid PHASE value: %.*s", BYTES_ARG(phase));
 }
 
 static enum err
@@ -79,7 +114,6 @@ create(struct op_call *call, enum job_list list,
     enum err (*fill)(struct op_call *call, struct job *job))
 {
 	struct state *s = arena_new(call->arena, struct state);
-	struct bytes run_id = op_param(call, "RUNID");
 	enum err e = ERR_NO_MEMORY;
 
 	if (s != NULL) {
@@ -90,10 +124,14 @@ create(struct op_call *call, enum job_list list,
 		    .done = created,
 		    .arena = call->arena,
 		    .caller = call->caller,
-		    .job = {.list = list, .phase = JOB_PENDING, .run_id = run_id},
+		    .job = {.list = list, .phase = JOB_PENDING},
 		};
 		job_set_owner(call, &s->ask.job);
-		e = fill(call, &s->ask.job);
+		e = take_phase(s);
+		if (e == ERR_OK)
+			e = job_set_run_id(call, &s->ask.job);
+		if (e == ERR_OK)
+			e = fill(call, &s->ask.job);
 	}
 	if (e != ERR_OK)
 		op_fail(call, e);

@@ -112,7 +112,9 @@ negotiate_document(struct op_call *call)
 	job = &s->ask.job;
 	job->list = JOB_LIST_SYNC;
 	job_set_owner(call, job);
-	e = negotiate_now(call, &s->doc, job);
+	e = job_set_run_id(call, job);
+	if (e == ERR_OK)
+		e = negotiate_now(call, &s->doc, job);
 	if (e == ERR_OK)
 		e = transfer_input(call, &s->doc, &job->input);
 	if (e == ERR_OK)
