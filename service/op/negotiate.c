@@ -156,8 +156,12 @@ static enum err
 check_push(struct op_call *call, const struct transfer_doc *doc, struct path path,
     struct op_target *target)
 {
-	enum err e = op_resolve(call, path, OP_LEAF_FOLLOW, target);
+	enum err e = ERR_OK;
 
+	if (bytes_is(path_name(path), NAME_AUTO))
+		e = op_settle_name(call, &path);
+	if (e == ERR_OK)
+		e = op_resolve(call, path, OP_LEAF_FOLLOW, target);
 	if (e == ERR_NODE_NOT_FOUND)
 		return op_fail_uri(call, ERR_CONTAINER_NOT_FOUND, path);
 	if (e == ERR_OK)
@@ -180,6 +184,16 @@ check_pull(struct op_call *call, struct path path, struct op_target *target)
 	return e;
 }
 
+/* The standard has it, or it is nonsense. */
+static enum err
+not_offered(struct bytes direction)
+{
+	return bytes_caseeq(direction, BYTES("pullToVoSpace")) ||
+		       bytes_caseeq(direction, BYTES("pushFromVoSpace"))
+		   ? ERR_OPERATION_NOT_SUPPORTED
+		   : ERR_INVALID_ARGUMENT;
+}
+
 enum err
 negotiate_check(
     struct op_call *call, const struct transfer_doc *doc, struct negotiation *out)
@@ -190,8 +204,9 @@ negotiate_check(
 
 	*out = (struct negotiation){.push = direction == NEGOTIATE_PUSH};
 	if (direction != NEGOTIATE_PUSH && direction != NEGOTIATE_PULL)
-		return errinfo_set(&call->why, ERR_OPERATION_NOT_SUPPORTED,
-		    "the direction %.*s is not offered", BYTES_ARG(doc->direction));
+		return errinfo_set(&call->why, not_offered(doc->direction),
+		    "the direction '%.*s' is not offered here",
+		    BYTES_ARG(doc->direction));
 	if (doc->n_targets != 1)
 		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
 		    "one target is needed, not %zu", doc->n_targets);

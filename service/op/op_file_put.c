@@ -133,7 +133,7 @@ reply_location(struct state *s)
 
 	if (!call->preauthorised && op_parse_path(call, call->rest, &asked) != ERR_OK)
 		return;
-	if (!bytes_is(path_name(asked), ".auto"))
+	if (!bytes_is(path_name(asked), NAME_AUTO))
 		return;
 	str_init(&url, URL_MAX);
 	str_add(&url, call->base_url);

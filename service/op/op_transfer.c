@@ -346,6 +346,7 @@ reply_details(struct state *s, const struct job *job)
 		reply_package(s, job);
 		return;
 	}
+	transfer_name_target(job, &s->doc);
 	e = negotiate_check(call, &s->doc, &n); /* what was so may have changed */
 	if (e == ERR_OK)
 		e = negotiate_answer(call, &s->doc, &n, job->number, &answer);

@@ -95,7 +95,7 @@ find_destination(struct state *s)
 	struct bytes name;
 	enum err e = op_parse_uri(s->call, s->doc->direction, &path);
 
-	if (e == ERR_OK && path.n > 0 && bytes_is(path_name(path), ".auto"))
+	if (e == ERR_OK && path.n > 0 && bytes_is(path_name(path), NAME_AUTO))
 		e = op_settle_name(s->call, &path);
 	if (e == ERR_OK)
 		e = resolve_destination(s, path, &there);

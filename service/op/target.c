@@ -244,7 +244,7 @@ op_check_new_name(struct op_call *call, struct path path)
 {
 	struct bytes name = path_name(path);
 
-	if (bytes_is(name, ".null") || bytes_is(name, ".auto"))
+	if (bytes_is(name, ".null") || bytes_is(name, NAME_AUTO))
 		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
 		    "the name %.*s is reserved", BYTES_ARG(name));
 	if (path.n == 1 && bytes_starts(name, BYTES("preauth:")))
@@ -256,8 +256,8 @@ op_check_new_name(struct op_call *call, struct path path)
 enum err
 op_settle_name(struct op_call *call, struct path *path)
 {
-	return bytes_is(path_name(*path), ".auto") ? choose_name(call, path)
-						   : op_check_new_name(call, *path);
+	return bytes_is(path_name(*path), NAME_AUTO) ? choose_name(call, path)
+						     : op_check_new_name(call, *path);
 }
 
 /* The followed links of one resolution, by where they are, to notice a circle. */

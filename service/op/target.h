@@ -67,7 +67,10 @@ enum err op_authorize_new(
  */
 enum err op_check_new_name(struct op_call *call, struct path path) ERR_CHECKED;
 
-/* The same; but ".auto" becomes a name nobody has (architecture D56). */
+/* The last component that lets the server choose (architecture D56). */
+#define NAME_AUTO ".auto"
+
+/* The same; but NAME_AUTO becomes a name nobody has. */
 enum err op_settle_name(struct op_call *call, struct path *path) ERR_CHECKED;
 
 /*

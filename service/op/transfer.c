@@ -22,7 +22,7 @@ enum err
 transfer_results(struct op_call *call, const struct transfer_doc *doc,
     const struct negotiation *n, struct job *job)
 {
-	struct job_pair *results = arena_array(call->arena, struct job_pair, 3);
+	struct job_pair *results = arena_array(call->arena, struct job_pair, 4);
 
 	if (results == NULL)
 		return errinfo_set(&call->why, ERR_NO_MEMORY, "no memory for a transfer");
@@ -33,6 +33,17 @@ transfer_results(struct op_call *call, const struct transfer_doc *doc,
 	if (n->target.links_followed > 0)
 		results[job->n_results++] =
 		    (struct job_pair){BYTES("linkNode"), doc->targets[0]};
+	if (bytes_ends(doc->targets[0], BYTES("/" NAME_AUTO)))
+		results[job->n_results++] =
+		    (struct job_pair){BYTES("target"), op_uri(call, n->target.path)};
 	job->results = results;
 	return ERR_OK;
+}
+
+void
+transfer_name_target(const struct job *job, struct transfer_doc *doc)
+{
+	for (size_t i = 0; i < job->n_results; i++)
+		if (bytes_is(job->results[i].name, "target"))
+			doc->targets = &job->results[i].value;
 }
