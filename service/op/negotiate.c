@@ -184,14 +184,17 @@ check_pull(struct op_call *call, struct path path, struct op_target *target)
 	return e;
 }
 
-/* The standard has it, or it is nonsense. */
+/* There is such a thing elsewhere, or it is nonsense. */
 static enum err
 not_offered(struct bytes direction)
 {
-	return bytes_caseeq(direction, BYTES("pullToVoSpace")) ||
-		       bytes_caseeq(direction, BYTES("pushFromVoSpace"))
-		   ? ERR_OPERATION_NOT_SUPPORTED
-		   : ERR_INVALID_ARGUMENT;
+	static const char *const known[] = {"pullToVoSpace", "pushFromVoSpace",
+	    "ivo://cadc.nrc.ca/vospace#biDirectional"};
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (bytes_caseeq(direction, bytes_of(known[i])))
+			return ERR_OPERATION_NOT_SUPPORTED;
+	return ERR_INVALID_ARGUMENT;
 }
 
 enum err

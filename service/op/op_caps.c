@@ -5,6 +5,7 @@
 #include "replication/health.h"
 #include "service/core/isotime.h"
 #include "service/op/ops.h"
+#include "service/op/range.h"
 #include "service/op/service_mode.h"
 #include "service/xml/caps_xml.h"
 
@@ -48,12 +49,20 @@ finish_str(struct op_call *call, const char *type, struct str *text)
 static void
 run_capabilities(struct op_call *call)
 {
+	/* They change with the program only, which was started then. */
+	const struct validators v = {.modified_ms = call->env->space->started_ms};
 	char date[ISOTIME_SIZE];
 	struct str text;
 
-	/* They change with the program only, which was started then. */
-	httptime_format(call->env->space->started_ms, date);
+	httptime_format(v.modified_ms, date);
 	op_reply_field(call, "Last-Modified", bytes_of(date));
+	if (range_not_modified(
+		(struct bytes){NULL, 0}, op_header(call, "if-modified-since"), &v)) {
+		op_reply_status(call, 304);
+		call->reply.no_body = true;
+		op_finish(call);
+		return;
+	}
 	str_init(&text, TEXT_MAX);
 	caps_xml_capabilities(&text, rows, sizeof rows / sizeof rows[0], call->base_url,
 	    methods, sizeof methods / sizeof methods[0]);
