@@ -10,6 +10,7 @@
 #include "service/core/clock.h"
 #include "service/core/encode.h"
 #include "service/core/log.h"
+#include "service/op/form_data.h"
 #include "service/primed.h"
 #include "service/reply.h"
 
@@ -191,13 +192,16 @@ authorize(struct request *r)
 	return STEP_WAIT;
 }
 
-static bool
-is_form(const struct op_call *call)
+static enum err
+parse_form(
+    struct request *r, struct bytes text, const struct op_param **fields, size_t *n)
 {
+	struct op_call *call = &r->call;
 	struct bytes type = op_header(call, "content-type");
-	struct bytes form = BYTES("application/x-www-form-urlencoded");
 
-	return type.n >= form.n && bytes_caseeq((struct bytes){type.p, form.n}, form);
+	return form_data_is(type)
+		   ? form_data_parse(&r->arena, type, text, fields, n, &call->why)
+		   : op_parse_params(&r->arena, bytes_trim(text), fields, n, &call->why);
 }
 
 /* A form's fields are parameters behind those of the query. */
@@ -208,8 +212,7 @@ add_form(struct request *r, struct bytes text)
 	const struct op_param *fields;
 	struct op_param *all;
 	size_t n;
-	enum err e =
-	    op_parse_params(&r->arena, bytes_trim(text), &fields, &n, &call->why);
+	enum err e = parse_form(r, text, &fields, &n);
 
 	if (e != ERR_OK || n == 0)
 		return e;
@@ -230,7 +233,7 @@ collected(void *arg, enum err err, struct bytes text)
 {
 	struct request *r = arg;
 
-	if (err == ERR_OK && is_form(&r->call))
+	if (err == ERR_OK && op_has_form(&r->call))
 		err = add_form(r, text);
 	else if (err == ERR_TOO_LARGE)
 		(void)errinfo_set(&r->call.why, err, "limit: %zu",

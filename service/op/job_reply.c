@@ -56,8 +56,12 @@ count_characters(struct bytes text)
 enum err
 job_set_run_id(struct op_call *call, struct job *job)
 {
+	static const char *const once[] = {"RUNID", NULL};
 	struct bytes run_id = op_param(call, "RUNID");
+	enum err e = op_params_once(call, once);
 
+	if (e != ERR_OK)
+		return e;
 	if (count_characters(run_id) > RUN_ID_MAX)
 		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
 		    "RUNID: at most %d characters", RUN_ID_MAX);

@@ -246,11 +246,25 @@ take_path(struct state *s)
 	s->child = bytes_skip(s->child, s->child.n > 0);
 }
 
+/* PHASE filters a list by several values; everywhere else there is one. */
+static enum err
+check_once(struct state *s)
+{
+	static const char *const of_list[] = {"LAST", "AFTER", NULL};
+	static const char *const of_job[] = {
+	    "WAIT", "PHASE", "ACTION", "DESTRUCTION", "EXECUTIONDURATION", NULL};
+
+	return op_params_once(s->call, s->ask.id.n == 0 ? of_list : of_job);
+}
+
 static enum err
 ask_whatever(struct state *s)
 {
 	struct op_call *call = s->call;
+	enum err e = check_once(s);
 
+	if (e != ERR_OK)
+		return e;
 	if (call->is_get || call->is_head)
 		return s->ask.id.n == 0 ? ask_list(s) : ask_get(s);
 	if (call->is_post && s->ask.id.n > 0)

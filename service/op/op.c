@@ -2,6 +2,7 @@
 #include "service/op/op.h"
 
 #include "service/core/encode.h"
+#include "service/op/form_data.h"
 
 struct bytes
 op_header(const struct op_call *call, const char *name)
@@ -29,6 +30,26 @@ op_param_count(const struct op_call *call, const char *name)
 	for (size_t i = 0; i < call->n_params; i++)
 		n += bytes_caseeq(call->params[i].name, bytes_of(name));
 	return n;
+}
+
+enum err
+op_params_once(struct op_call *call, const char *const names[])
+{
+	for (size_t i = 0; names[i] != NULL; i++)
+		if (op_param_count(call, names[i]) > 1)
+			return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+			    "%s is given more than once", names[i]);
+	return ERR_OK;
+}
+
+bool
+op_has_form(const struct op_call *call)
+{
+	struct bytes type = op_header(call, "content-type");
+	struct bytes form = BYTES("application/x-www-form-urlencoded");
+
+	return form_data_is(type) ||
+	       (type.n >= form.n && bytes_caseeq((struct bytes){type.p, form.n}, form));
 }
 
 enum err

@@ -172,6 +172,15 @@ struct bytes op_header(const struct op_call *call, const char *name);
 struct bytes op_param(const struct op_call *call, const char *name);
 size_t op_param_count(const struct op_call *call, const char *name);
 
+/*
+ * ERR_INVALID_ARGUMENT for one of these names, NULL at their end, that is there more than
+ * once, in the query and the form together (DALI 1.1 2.3.1).
+ */
+enum err op_params_once(struct op_call *call, const char *const names[]) ERR_CHECKED;
+
+/* Is the body a form, whose fields are parameters, and no document? */
+bool op_has_form(const struct op_call *call);
+
 /* Take apart "a=b&c=d" into parameters; ERR_INVALID_ARGUMENT for broken escapes. */
 enum err op_parse_params(struct arena *a, struct bytes text, const struct op_param **out,
     size_t *n_out, struct errinfo *why) ERR_CHECKED;

@@ -51,12 +51,16 @@ created(struct job_ask *ask)
 	jobs_ask(s->call->env->jobs, ask);
 }
 
-/* The phase the job begins its life with; PENDING needs no word. */
+/* Does the job run with its creation? */
 static enum err
 take_phase(struct state *s)
 {
+	static const char *const once[] = {"PHASE", "target", NULL};
 	struct bytes phase = op_param(s->call, "PHASE");
+	enum err e = op_params_once(s->call, once);
 
+	if (e != ERR_OK)
+		return e;
 	s->runs_at_once = bytes_caseeq(phase, BYTES("RUN"));
 	if (phase.p == NULL || s->runs_at_once)
 		return ERR_OK;

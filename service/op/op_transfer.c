@@ -209,11 +209,15 @@ is_about_node(enum err e)
 static void
 negotiate_params(struct op_call *call)
 {
+	static const char *const once[] = {
+	    "TARGET", "DIRECTION", "VIEW", "cutout", "SECURITYMETHOD", "REQUEST", NULL};
 	struct transfer_doc doc;
 	struct negotiation n;
 	struct bytes url;
-	enum err e = doc_from_params(call, &doc);
+	enum err e = op_params_once(call, once);
 
+	if (e == ERR_OK)
+		e = doc_from_params(call, &doc);
 	if (e != ERR_OK) {
 		op_fail(call, e);
 		return;
@@ -234,11 +238,7 @@ negotiate_params(struct op_call *call)
 static bool
 has_document(const struct op_call *call)
 {
-	struct bytes form = BYTES("application/x-www-form-urlencoded");
-	struct bytes type = op_header(call, "content-type");
-
-	return call->is_post && bytes_trim(call->body).n > 0 &&
-	       !(type.n >= form.n && bytes_caseeq((struct bytes){type.p, form.n}, form));
+	return call->is_post && bytes_trim(call->body).n > 0 && !op_has_form(call);
 }
 
 static void

@@ -581,6 +581,77 @@ class Uws(unittest.TestCase, Asking):
                 self.assertIn(name, names)
             self.assertNotIn("runId", names)
 
+    def multipart(self, **fields):
+        edge = "not-in-the-fields"
+        parts = [f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+                 for name, value in fields.items()]
+        return "".join(parts) + f"--{edge}--\r\n", {"Content-Type": f"multipart/form-data; boundary={edge}"}
+
+    def test_DA_1_names_in_any_case_and_values_as_they_are(self):
+        url = self.delete_job("tArGeT=A&other=B&OTHER=c")
+        self.assertEqual([(p.get("id"), p.text) for p in child(self.job(url), "parameters")],
+                         [("tArGeT", "A"), ("other", "B"), ("OTHER", "c")])
+        self.assertEqual(self.post(url + "/phase", pHaSe="ABORT").status, 303)
+        self.bed.put("/alice/any-case", b"x")
+        fields = {"target": self.bed.uri("/alice/any-case"), "Direction": "pullFromVoSpace",
+                  "protocol": CORE + "httpsget"}
+        for names in [fields, {k.upper(): v for k, v in fields.items()}]:
+            self.assertEqual(self.get("/synctrans?" + urllib.parse.urlencode(names)).status, 303)
+
+    def test_DA_1_what_can_be_there_once_is_refused_twice(self):
+        url = self.make()
+        for target, name in [("?WAIT=1&wait=1", "WAIT"), ("?WAIT=1&PHASE=PENDING&PHASE=ERROR", "PHASE")]:
+            refused = self.get(url + target)
+            self.assertEqual((refused.status, name in refused.text), (400, True), target)
+        for query, name in [("LAST=1&LAST=2", "LAST"), ("AFTER=2026-01-01T00:00:00Z&after=2026-01-02T00:00:00Z", "AFTER")]:
+            refused = self.get("/transfers?" + query)
+            self.assertEqual((refused.status, name in refused.text), (400, True), query)
+        for tail, body, name in [("/phase", "PHASE=RUN&PHASE=ABORT", "PHASE"), ("/phase?PHASE=RUN", "phase=ABORT", "PHASE"),
+                                 ("", "ACTION=DELETE&ACTION=x", "ACTION"),
+                                 ("/executionduration", "EXECUTIONDURATION=1&EXECUTIONDURATION=2", "EXECUTIONDURATION")]:
+            refused = self.bed.ask("POST", url + tail, "alice", body, FORM)
+            self.assertEqual((refused.status, name in refused.text), (400, True), body)
+        self.assertEqual(self.phase(url), "PENDING")
+        for body, name in [("target=a&TARGET=b", "target"), ("RUNID=a&RUNID=b", "RUNID"), ("PHASE=RUN&PHASE=RUN", "PHASE")]:
+            refused = self.bed.ask("POST", "/async-delete", "alice", body, FORM)
+            self.assertEqual((refused.status, name in refused.text), (400, True), body)
+        once = urllib.parse.urlencode({"TARGET": self.bed.uri("/alice"), "DIRECTION": "pullFromVoSpace",
+                                       "PROTOCOL": CORE + "httpsget", "REQUEST": "redirect", "VIEW": "data"})
+        for name in ["TARGET", "DIRECTION", "VIEW", "REQUEST"]:
+            for refused in [self.get(f"/synctrans?{once}&{name.lower()}=x"),
+                            self.bed.ask("POST", "/synctrans", "alice", f"{once}&{name}=x", FORM)]:
+                self.assertEqual(refused.status, 400)
+                self.assertIn(f"{name} is given more than once", refused.text)
+
+    def test_DA_1_multipart_is_a_form_too(self):
+        body, kind = self.multipart(target=self.bed.uri("/alice/none"), RUNID="in parts", note="a&b=c%20+\r\n")
+        url = self.delete_job(body, headers=kind)
+        job = self.job(url)
+        self.assertEqual(child(job, "runId").text, "in parts")
+        self.assertEqual([(p.get("id"), p.text) for p in child(job, "parameters")],
+                         [("target", self.bed.uri("/alice/none")), ("note", "a&b=c%20+\r\n")])
+        body, kind = self.multipart(PHASE="RUN")
+        self.assertEqual(self.bed.ask("POST", url + "/phase", "alice", body, kind).status, 303)
+        self.assert_becomes(url, "ERROR")
+        self.assertEqual(self.get(url + "/error").text, "NodeNotFound")
+        other = self.make()
+        body, kind = self.multipart(ACTION="DELETE")
+        self.assertEqual(self.bed.ask("POST", other, "alice", body, kind).status, 303)
+        self.assertEqual(self.get(other).status, 404)
+        self.bed.put("/alice/in-parts", b"parts")
+        body, kind = self.multipart(TARGET=self.bed.uri("/alice/in-parts"), DIRECTION="pullFromVoSpace",
+                                    PROTOCOL=CORE + "httpsget")
+        sent = self.bed.ask("POST", "/synctrans", "alice", body, kind)
+        self.assertEqual(sent.status, 303)
+        self.assertEqual(self.get(sent.headers["Location"], None).body, b"parts")
+
+    def test_DA_1_a_broken_multipart_is_400(self):
+        body, kind = self.multipart(target="x")
+        for broken in [body[:-6], body.replace("name=", "nam="), body.replace("--not", "--no")]:
+            self.assertEqual(self.bed.ask("POST", "/async-delete", "alice", broken, kind).status, 400)
+        for bad in ["multipart/form-data", "multipart/form-data; boundary="]:
+            self.assertEqual(self.bed.ask("POST", "/async-delete", "alice", body, {"Content-Type": bad}).status, 400)
+
     def test_DA_2_children_of_a_job(self):
         url = self.run_it(self.make())
         self.assertEqual(self.get(url + "/error").status, 200)
