@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 from quartet_test import CORE, VOS, XSI, main
 from standards_test import CADC, FITS, StandardsTest, uws, vos
-from transfers import FORM, XML, protocol
+from transfers import FORM
 
 GMS_A, GMS_B, GMS_STAFF = (f"ivo://cadc.nrc.ca/gms?{name}" for name in ("team-a", "team-b", "staff"))
 

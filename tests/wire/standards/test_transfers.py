@@ -8,7 +8,7 @@ import urllib.parse
 import xml.etree.ElementTree as ET
 import zipfile
 
-from quartet_test import CORE, VOS, main, wait_until
+from quartet_test import CORE, main, wait_until
 from standards_test import FITS, PACKAGE, StandardsTest, uws, vos
 from transfers import BY_TLS, FORM, XML, protocol, transfer
 
