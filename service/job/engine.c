@@ -414,6 +414,7 @@ take_over(struct jobs *jobs, uint64_t number, struct bytes record, struct errinf
 	if (entry == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a job");
 	entry->jobs = jobs;
+	moved_note(jobs, entry, &job);
 	if (job.phase != JOB_EXECUTING && job.phase != JOB_QUEUED)
 		return ERR_OK;
 	if (engine_runner(jobs, entry)->is_long)

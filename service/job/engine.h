@@ -58,6 +58,7 @@ struct job_outcome {
 	    phase; /* EXECUTING, SUSPENDED: its part is done, the client's is not */
 	const struct job_pair *results;
 	size_t n_results;
+	struct bytes awaits; /* EXECUTING: what the client's part is */
 	const char *fault; /* NULL: none */
 	const char *message;
 	uint64_t done, failed;
@@ -150,14 +151,19 @@ void jobs_ask(struct jobs *jobs, struct job_ask *ask);
 struct job_part;
 
 bool job_part_is_aborted(const struct job_part *part);
+/* COMPLETED, or ERROR with a fault and a text, which are copied. Frees the part. */
+void jobs_end_part(
+    struct job_part *part, enum job_phase phase, const char *fault, const char *message);
+
 /*
  * The bytes a negotiation was about have been moved, by a request that knows the job's
  * number: it is COMPLETED, if it waits for that. From any thread; nobody is told.
  */
 void jobs_moved(struct jobs *jobs, uint64_t number);
-
-/* COMPLETED, or ERROR with a fault and a text, which are copied. Frees the part. */
-void jobs_end_part(
-    struct job_part *part, enum job_phase phase, const char *fault, const char *message);
+/*
+ * The same by a request that knows no job. Of those of this caller that wait for exactly
+ * these bytes (job.awaits) the newest is COMPLETED. Cheap when there is none.
+ */
+void jobs_moved_by(struct jobs *jobs, const struct caller *caller, struct bytes awaits);
 
 #endif

@@ -16,6 +16,7 @@ enum {
 	RUN_WAIT_MS =
 	    500, /* RUN and ABORT are answered with the job over, if it is quick */
 	TEND_MS = 60000,
+	JOBS_AWAITED = 4096,
 };
 
 struct jobs {
@@ -36,6 +37,7 @@ struct jobs {
 	unsigned n_long; /* running */
 	unsigned n_running, n_writing, n_parts;
 	_Atomic unsigned n_moved; /* messages under way */
+	_Atomic uint32_t awaited[JOBS_AWAITED]; /* see moved.c */
 	bool stopping;
 };
 
@@ -86,6 +88,12 @@ void engine_abort(struct jobs *jobs, struct job_entry *entry);
 void engine_begin_part(struct jobs *jobs, struct job_ask *ask, struct job_entry *entry);
 /* Whoever does the job's part is told to end; what he reports is not looked at. */
 void engine_abort_part(struct job_entry *entry);
+
+/* moved.c */
+
+/* The job has changed: does it wait for bytes now, and for which? */
+void moved_note(struct jobs *jobs, struct job_entry *entry, const struct job *job);
+void moved_forget(struct jobs *jobs, struct job_entry *entry);
 
 /* tend.c */
 

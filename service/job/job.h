@@ -66,6 +66,8 @@ struct job {
 	struct bytes fault; /* the fault word, .p NULL: no error */
 	struct bytes message; /* behind the word */
 	struct bytes input; /* what was posted, in a form its runner knows */
+	struct bytes
+	    awaits; /* EXECUTING: bytes to be moved, as jobs_moved_by names them */
 	uint64_t done, failed; /* nodes, of a recursive job */
 };
 

@@ -14,6 +14,7 @@ enum tag {
 	TAG_RESULT = 5, /* the same */
 	TAG_ERROR = 6, /* fault as text, then the message */
 	TAG_INPUT = 7,
+	TAG_AWAITS = 8,
 };
 
 static void
@@ -60,6 +61,7 @@ job_record_encode(const struct job *job, struct str *out)
 	if (job->fault.p != NULL)
 		put_pair(out, TAG_ERROR, job->fault, job->message);
 	put_part(out, TAG_INPUT, job->input);
+	put_part(out, TAG_AWAITS, job->awaits);
 }
 
 static struct bytes
@@ -119,6 +121,9 @@ take_part(
 		break;
 	case TAG_INPUT:
 		job->input = part;
+		break;
+	case TAG_AWAITS:
+		job->awaits = part;
 		break;
 	default:
 		break;

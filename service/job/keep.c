@@ -220,6 +220,7 @@ keep_store(struct jobs *jobs, struct job_entry *entry, const struct job *job,
 	entry->phase = job->phase;
 	entry->destruction_ms = job->destruction_ms;
 	entry->overrun_ms = job_overrun(job);
+	moved_note(jobs, entry, job);
 	tend_entry(jobs, entry);
 	note_recent(jobs, entry);
 	if (entry->putting)
@@ -233,6 +234,7 @@ keep_store(struct jobs *jobs, struct job_entry *entry, const struct job *job,
 void
 keep_remove(struct jobs *jobs, struct job_entry *entry)
 {
+	moved_forget(jobs, entry);
 	job_table_remove(&jobs->table, entry);
 	unlink_recent(jobs, entry);
 	forget_record(jobs, entry);

@@ -116,39 +116,3 @@ jobs_end_part(
 	part->post.run = ended;
 	loop_post(part->jobs->config.loop, &part->post);
 }
-
-/* A message to the engine. */
-struct moved {
-	struct jobs *jobs;
-	uint64_t number;
-	struct loop_job post;
-};
-
-static void
-on_moved(struct loop_job *post)
-{
-	struct moved *m = container_of(post, struct moved, post);
-	struct jobs *jobs = m->jobs;
-	struct job_entry *entry = job_table_find(&jobs->table, m->number);
-
-	MAGIC_CHECK(jobs, JOBS_MAGIC);
-	jobs->n_moved--;
-	if (entry != NULL && entry->phase == JOB_EXECUTING && entry->run == NULL &&
-	    entry->part == NULL) {
-		arena_clear(&jobs->scratch);
-		(void)engine_change_phase(jobs, entry, JOB_COMPLETED);
-	}
-	free(m);
-}
-
-void
-jobs_moved(struct jobs *jobs, uint64_t number)
-{
-	struct moved *m = calloc(1, sizeof *m);
-
-	if (m == NULL)
-		return; /* the job stays as it is; the bytes are where they belong */
-	*m = (struct moved){.jobs = jobs, .number = number, .post = {.run = on_moved}};
-	jobs->n_moved++;
-	loop_post(jobs->config.loop, &m->post);
-}

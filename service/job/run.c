@@ -146,6 +146,7 @@ fill_outcome(struct job *job, const struct job_outcome *o)
 	job->phase = o->phase;
 	job->results = o->results;
 	job->n_results = o->n_results;
+	job->awaits = o->awaits;
 	if (o->fault != NULL) {
 		job->fault = bytes_of(o->fault);
 		job->message = bytes_of(o->message);

@@ -51,6 +51,8 @@ struct job_entry {
 	struct jobs_put put;
 	const char *put_record; /* what is being written; often that of `record` */
 	bool putting, dirty; /* being written; changed since */
+	uint32_t awaits_hash; /* of who waits for what, see moved.c */
+	bool waits_for_bytes;
 	bool is_recent;
 	bool removed; /* not in the table any more; freed when nothing is owed */
 };

@@ -42,11 +42,28 @@ file_preauth_url(struct op_call *call, const struct op_target *target, bool writ
 		   : ERR_OK;
 }
 
+struct bytes
+file_awaited(struct op_call *call, struct path path, bool push)
+{
+	return arena_format(call->arena, "%s %.*s", push ? "push" : "pull",
+	    BYTES_ARG(path_show(call->arena, path)));
+}
+
 void
 file_moved(struct op_call *call)
 {
-	if (call->preauthorised && call->grant.job != 0)
+	struct path path = call->preauth_path;
+	struct bytes awaited;
+
+	if (call->preauthorised && call->grant.job != 0) {
 		jobs_moved(call->env->jobs, call->grant.job);
+		return;
+	}
+	if (!call->preauthorised && op_parse_path(call, call->rest, &path) != ERR_OK)
+		return;
+	awaited = file_awaited(call, path, !call->is_get);
+	if (awaited.p != NULL)
+		jobs_moved_by(call->env->jobs, call->caller, awaited);
 }
 
 /* A token is for one node; a name that means another one by now is refused. */

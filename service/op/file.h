@@ -18,8 +18,14 @@
 enum err file_preauth_url(struct op_call *call, const struct op_target *target,
     bool write, uint64_t job, struct bytes *url_out) ERR_CHECKED;
 
-/* The bytes of a request with such a URL have been moved: its job is told. */
+/*
+ * The bytes of this request have been moved: a job that waits for them is told. It is the
+ * one the URL was made for, or one of the caller's about the same file (file_awaited).
+ */
 void file_moved(struct op_call *call);
+
+/* How a job names the bytes it awaits (job/engine.h). .p NULL without memory. */
+struct bytes file_awaited(struct op_call *call, struct path path, bool push);
 
 /*
  * The target of a request on bytes: by a token, exactly the node it was made for; else

@@ -27,9 +27,10 @@ fail(struct state *s, enum err err)
 static void
 pass_to_client(struct state *s, enum job_phase phase, const struct job *job)
 {
-	job_run_end(s->run,
-	    &(struct job_outcome){
-		.phase = phase, .results = job->results, .n_results = job->n_results});
+	job_run_end(s->run, &(struct job_outcome){.phase = phase,
+				.results = job->results,
+				.n_results = job->n_results,
+				.awaits = job->awaits});
 }
 
 static void

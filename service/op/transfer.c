@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/op/transfer.h"
 
+#include "service/op/file.h"
+
 enum { DOCUMENT_MAX = 16 * 1024 * 1024 };
 
 enum err
@@ -37,6 +39,7 @@ transfer_results(struct op_call *call, const struct transfer_doc *doc,
 		results[job->n_results++] =
 		    (struct job_pair){BYTES("target"), op_uri(call, n->target.path)};
 	job->results = results;
+	job->awaits = file_awaited(call, n->target.path, n->push);
 	return ERR_OK;
 }
 

@@ -12,7 +12,7 @@ enum err transfer_input(
 
 /*
  * The results of a negotiation: transferDetails, dataNode; linkNode if one was followed,
- * target if the server chose the name.
+ * target if the server chose the name; and the bytes it awaits.
  */
 enum err transfer_results(struct op_call *call, const struct transfer_doc *doc,
     const struct negotiation *n, struct job *job) ERR_CHECKED;

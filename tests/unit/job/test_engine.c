@@ -507,6 +507,59 @@ what_runs_too_long_is_told_to_end(void **state)
 	assert_int_equal(look(e, JOB_LIST_DELETE, id).phase, JOB_ABORTED);
 }
 
+/* A transfer that waits for bytes. */
+static struct bytes
+make_waiting(struct engine *e, struct bytes awaits)
+{
+	struct bytes id = make(e, JOB_LIST_TRANSFERS);
+
+	(void)begin(e, JOB_LIST_TRANSFERS, id);
+	job_run_end(e->run[e->n_runs - 1],
+	    &(struct job_outcome){.phase = JOB_EXECUTING,
+		.results = &(struct job_pair){BYTES("dataNode"), BYTES("vos://x")},
+		.n_results = 1,
+		.awaits = awaits});
+	return id;
+}
+
+static void
+moved_bytes_complete_the_newest_job_that_waits_for_them(void **state)
+{
+	struct engine *e = *state;
+	struct bytes id[3] = {make_waiting(e, BYTES("push /a")),
+	    make_waiting(e, BYTES("push /a")), make_waiting(e, BYTES("push /b"))};
+
+	restart(e); /* who waits for what is known after that, too */
+	jobs_moved_by(e->jobs, &e->bob, BYTES("push /a"));
+	jobs_moved_by(e->jobs, &e->nobody, BYTES("push /a"));
+	jobs_moved_by(e->jobs, &e->alice, BYTES("pull /a"));
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(look(e, JOB_LIST_TRANSFERS, id[i]).phase, JOB_EXECUTING);
+	for (size_t done = 0; done < 2; done++) {
+		jobs_moved_by(e->jobs, &e->alice, BYTES("push /a"));
+		assert_int_equal(look(e, JOB_LIST_TRANSFERS, id[0]).phase,
+		    done == 1 ? JOB_COMPLETED : JOB_EXECUTING);
+		assert_int_equal(look(e, JOB_LIST_TRANSFERS, id[1]).phase, JOB_COMPLETED);
+	}
+	jobs_moved_by(e->jobs, &e->alice, BYTES("push /a")); /* nobody is left */
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, id[2]).phase, JOB_EXECUTING);
+}
+
+static void
+who_is_aborted_or_gone_waits_for_nothing(void **state)
+{
+	struct engine *e = *state;
+	struct bytes left = make_waiting(e, BYTES("push /a"));
+	struct bytes aborted = make_waiting(e, BYTES("push /a"));
+	struct bytes gone = make_waiting(e, BYTES("push /a"));
+
+	assert_err(say(e, JOB_ASK_ABORT, JOB_LIST_TRANSFERS, aborted), ERR_OK);
+	assert_err(say(e, JOB_ASK_REMOVE, JOB_LIST_TRANSFERS, gone), ERR_OK);
+	jobs_moved_by(e->jobs, &e->alice, BYTES("push /a"));
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, aborted).phase, JOB_ABORTED);
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, left).phase, JOB_COMPLETED);
+}
+
 static void
 a_list_holds_the_newest_first(void **state)
 {
@@ -616,6 +669,8 @@ main(void)
 	    ENGINE_TEST(a_job_goes_at_its_destruction),
 	    ENGINE_TEST(what_has_ended_is_archived_before_it_goes),
 	    ENGINE_TEST(what_runs_too_long_is_told_to_end),
+	    ENGINE_TEST(moved_bytes_complete_the_newest_job_that_waits_for_them),
+	    ENGINE_TEST(who_is_aborted_or_gone_waits_for_nothing),
 	    ENGINE_TEST(a_list_holds_the_newest_first),
 	    ENGINE_TEST(after_a_restart_long_jobs_go_on),
 	    ENGINE_TEST(after_a_restart_other_running_jobs_are_in_error),

@@ -28,6 +28,7 @@ static const struct job full = {
     .fault = {"NodeLocked", 10},
     .message = {"it is", 5},
     .input = {"<a/>", 4},
+    .awaits = {"push /a", 7},
     .done = 3,
     .failed = UINT64_MAX,
 };
@@ -74,6 +75,7 @@ a_full_record_comes_back(void **state)
 	assert_bytes(got.fault, "NodeLocked");
 	assert_bytes(got.message, "it is");
 	assert_bytes(got.input, "<a/>");
+	assert_bytes(got.awaits, "push /a");
 	assert_int_equal(got.done, 3);
 	assert_true(got.failed == UINT64_MAX);
 	str_release(&s);
@@ -99,6 +101,7 @@ what_is_absent_stays_absent(void **state)
 	assert_null(got.owner_name.p);
 	assert_null(got.fault.p);
 	assert_null(got.input.p);
+	assert_null(got.awaits.p);
 	str_release(&s);
 	arena_release(&a);
 }
@@ -142,7 +145,7 @@ a_record_cut_anywhere_is_damaged(void **state)
 		if (e != ERR_OK)
 			assert_err(e, ERR_DAMAGED);
 	}
-	assert_int_equal(whole_parts, 8);
+	assert_int_equal(whole_parts, 9);
 	str_release(&s);
 	arena_release(&a);
 }

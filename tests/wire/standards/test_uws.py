@@ -4,6 +4,7 @@
 A test is named after the rule it holds the service to: UW and its number.
 """
 
+import base64
 import datetime
 import threading
 import time
@@ -13,13 +14,14 @@ import xml.etree.ElementTree as ET
 
 from quartet_test import VOS, XSI, Testbed, main, wait_until
 from schemas import validate
-from transfers import CORE, FORM, UWS, XLINK, XML, protocol, transfer
+from transfers import BY_TLS, CORE, FORM, UWS, XLINK, XML, protocol, transfer
 
 LISTS = ("transfers", "async-delete", "async-setprops")
 PHASES = ("PENDING", "QUEUED", "EXECUTING", "COMPLETED", "ERROR", "ABORTED", "UNKNOWN", "HELD", "SUSPENDED", "ARCHIVED")
 ORDER = ["jobId", "runId", "ownerId", "phase", "quote", "creationTime", "startTime", "endTime", "executionDuration",
          "destruction", "parameters", "results", "errorSummary", "jobInfo"]
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
+BY_PASSWORD = "ivo://ivoa.net/sso#BasicAA"
 PACKAGE = '<vos:view uri="vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0"/>'
 
 
@@ -569,6 +571,72 @@ class Uws(unittest.TestCase, Asking):
         self.assert_becomes(url, "COMPLETED")
         self.assertRegex(child(self.job(url), "endTime").text, TIME)
         self.assertEqual(self.bed.get("/alice/bytes-in").body, b"bytes")
+
+    def negotiated(self, path, direction, is_sync, user="alice"):
+        """A job that is EXECUTING, and its endpoints by security method; None: without one."""
+        name = "httpsput" if direction == "pushToVoSpace" else "httpsget"
+        document = transfer(self.bed.uri(path), direction, protocol(name, BY_TLS, BY_PASSWORD), protocol(name))
+        if is_sync:
+            made = self.bed.ask("POST", "/synctrans", user, document, XML)
+            url = made.headers["Location"].split("/results/")[0]
+        else:
+            url = self.run_it(self.make(user, document=document), user)
+        self.assertEqual(self.phase(url, user), "EXECUTING")
+        details = self.get(self.get(url + "/results/transferDetails", user).headers["Location"], user)
+        endpoints = {}
+        for element in ET.fromstring(details.body).iter(f"{{{VOS}}}protocol"):
+            method = element.find(f"{{{VOS}}}securityMethod")
+            endpoints.setdefault(None if method is None else method.get("uri"), element.findtext(f"{{{VOS}}}endpoint"))
+        return url, endpoints
+
+    def test_OP_84_bytes_may_come_by_any_of_the_endpoints(self):
+        secret = base64.b64encode(f"alice:{self.bed.env['QUARTET_PASS_ALICE']}".encode()).decode()
+        for number, is_sync in enumerate([True, False]):
+            for method, user, headers in [(None, None, {}), (BY_TLS, "alice", {}),
+                                          (BY_PASSWORD, None, {"Authorization": f"Basic {secret}"})]:
+                path = f"/alice/any-endpoint{number}"
+                url, endpoints = self.negotiated(path, "pushToVoSpace", is_sync)
+                self.assertEqual(self.bed.ask("PUT", endpoints[method], user, b"bytes", headers).status, 201)
+                self.assert_becomes(url, "COMPLETED")
+                url, endpoints = self.negotiated(path, "pullFromVoSpace", is_sync)
+                answer = self.bed.ask("GET", endpoints[method], user, None, headers)
+                if answer.status == 303:
+                    self.assertEqual(self.phase(url), "EXECUTING")
+                    answer = self.bed.ask("GET", answer.headers["Location"])
+                self.assertEqual((answer.status, answer.body), (200, b"bytes"))
+                self.assert_becomes(url, "COMPLETED")
+
+    def test_OP_84_a_link_a_new_name_and_a_transaction_are_found_too(self):
+        self.bed.create("LinkNode", "/alice/awaited-link", target=self.bed.uri("/alice/awaited"))
+        self.bed.put("/alice/awaited", b"x")
+        for path, headers in [("/alice/awaited-link", {}), ("/alice/.auto", {}),
+                              ("/alice/awaited", {"x-put-txn-op": "start"})]:
+            url, endpoints = self.negotiated(path, "pushToVoSpace", True)
+            put = self.bed.ask("PUT", endpoints[BY_TLS], "alice", b"bytes", headers)
+            if headers:
+                self.assertEqual(self.phase(url), "EXECUTING")
+                put = self.bed.ask("PUT", endpoints[BY_TLS], "alice", b"", {
+                    "x-put-txn-op": "commit", "x-put-txn-id": put.headers["x-put-txn-id"]})
+            self.assertEqual(put.status, 201, put.text)
+            self.assert_becomes(url, "COMPLETED")
+
+    def test_OP_84_the_bytes_of_others_complete_nothing(self):
+        self.bed.create("ContainerNode", "/public/shared", properties={"ispublic": "true"})
+        self.bed.put("/public/shared/file", b"x")
+        self.bed.ask("POST", "/nodes/public/shared/file", "alice",
+                     self.bed.document("DataNode", "/public/shared/file", {"ispublic": "true"}), XML)
+        self.bed.put("/public/shared/other", b"x")
+        url, endpoints = self.negotiated("/public/shared/file", "pullFromVoSpace", True)
+        self.assertEqual(self.bed.get("/public/shared/file", "bob").status, 200)  # another user
+        self.assertEqual(self.bed.get("/public/shared/other").status, 200)  # another file
+        self.assertEqual(self.bed.put("/public/shared/file", b"y").status, 201)  # the other way
+        later, _ = self.negotiated("/public/shared/file", "pullFromVoSpace", True)
+        redirect = self.bed.ask("GET", endpoints[BY_TLS], "alice")
+        self.assertEqual(self.bed.ask("GET", redirect.headers["Location"]).body, b"y")
+        self.assert_becomes(later, "COMPLETED")  # one request is one transfer
+        self.assertEqual(self.phase(url), "EXECUTING")
+        self.bed.ask("GET", self.bed.ask("GET", endpoints[BY_TLS], "alice").headers["Location"])
+        self.assert_becomes(url, "COMPLETED")
 
     def test_TS_22_a_document_is_valid_from_the_first_get_on(self):
         for url in [self.make(), self.make(None), self.delete_job("target=x")]:
