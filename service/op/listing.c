@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *   name order    ─────────────────────────────► { read page ─► write ─► send }*
+ *   name order    ─────────────────────────────► { walk on  ─► write ─► send }*
  *   other orders  { gather keys }* ─► sort ────► { read page ─► write ─► send }*
  *                  a page a turn      worker
  */
@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "service/core/check.h"
-#include "storage/path.h"
+#include "service/op/listing_walk.h"
 
 enum {
-	PAGE = 256, /* children read at once */
+	PAGE = 256, /* children written at once */
 	TURN_PAGES = 64, /* and so many pages in one turn of the loop */
 	GATHER_PAGE = 2048, /* keys gathered in one turn of the loop */
 	PAGE_TEXT = 256 * 1024, /* XML written before it is sent */
@@ -36,13 +36,13 @@ struct listing {
 	    page_arena; /* of one page: its nodes, and their documents */
 	struct str text; /* written and not yet sent: text.p[at ..] */
 	size_t at;
-	struct str uri; /* of the container, with a final '/' */
-	char last[NODE_NAME_MAX];
-	size_t last_n;
-	bool any, opened, ended;
+	struct listing_walk walk;
+	bool opened, ended;
 	bool any_child; /* was written */
 
 	/* Sorted orders. */
+	char last[NODE_NAME_MAX]; /* gathered */
+	size_t last_n;
 	struct sort_key *key;
 	size_t n_keys, keys_room, next_key;
 	struct loop_job turn; /* to gather on, or to look on for what the filter wants */
@@ -61,7 +61,7 @@ free_listing(struct listing *l)
 	arena_release(&l->node_arena);
 	arena_release(&l->page_arena);
 	str_release(&l->text);
-	str_release(&l->uri);
+	listing_walk_release(&l->walk);
 	free(l->key);
 	free(l);
 }
@@ -90,36 +90,50 @@ listing_node(struct op_call *call, struct arena *a, const struct node *node,
 	return props_of_node(call, a, node, uri, detail, rights, out);
 }
 
-/* A child's document node. Its facts are the container's with one more place. */
+/* Writing */
+
+/* One more node of the document, if the filter wants it. */
 static enum err
-child_out(struct listing *l, const struct node *child, struct node_out *out)
+write_entry(struct listing *l, const struct listing_entry *entry)
 {
-	struct op_call *call = l->call;
-	struct acl_facts facts = l->target.facts;
-	struct acl_node *nodes =
-	    arena_array(&l->page_arena, struct acl_node, facts.n + 1);
-	size_t uri_n = l->uri.n;
-	struct bytes uri;
+	struct node_out out;
 	enum err e;
 
-	path_encode_name(&l->uri, child->name);
-	uri = arena_copy(&l->page_arena, str_bytes(&l->uri));
-	l->uri.n = uri_n;
-	if (nodes == NULL || uri.p == NULL || str_failed(&l->uri))
-		return errinfo_set(&call->why, ERR_NO_MEMORY, "the listing is too large");
-	(void)memcpy(nodes, facts.node, facts.n * sizeof *nodes);
-	e = caller_judge(call->caller, child, &nodes[facts.n], &call->why);
+	if (!listing_filter_matches(&l->ask.filter, entry->node))
+		return ERR_OK;
+	arena_clear(&l->page_arena);
+	e = listing_node(l->call, &l->page_arena, entry->node, entry->uri, l->ask.detail,
+	    &entry->facts, &out);
 	if (e != ERR_OK)
 		return e;
-	facts.node = nodes;
-	if (facts.allocation == 0 && child->type == NODE_CONTAINER &&
-	    op_is_allocation_parent(call, l->target.path))
-		facts.allocation = facts.n;
-	facts.n++;
-	return listing_node(call, &l->page_arena, child, uri, l->ask.detail, &facts, out);
+	l->ask.form->child(&l->text, &out, !l->any_child);
+	l->any_child = true;
+	l->left--;
+	return ERR_OK;
 }
 
-/* Writing */
+static enum err
+write_by_name(struct listing *l)
+{
+	bool all_count = !listing_filter_is_set(&l->ask.filter);
+
+	for (unsigned n = 0; n < PAGE && l->left > 0 && l->text.n < PAGE_TEXT; n++) {
+		struct listing_entry entry;
+		enum err e =
+		    listing_walk_next(&l->walk, all_count ? l->left : UINT64_MAX, &entry);
+
+		if (e != ERR_OK)
+			return e;
+		if (entry.node == NULL) {
+			l->left = 0;
+			break;
+		}
+		e = write_entry(l, &entry);
+		if (e != ERR_OK)
+			return e;
+	}
+	return ERR_OK;
+}
 
 /* Up to all children of a page; *n_out is how many it became. */
 static enum err
@@ -127,53 +141,19 @@ write_children(struct listing *l, const struct nodes_page *page, size_t *n_out)
 {
 	for (*n_out = 0; *n_out < page->n && l->left > 0 && l->text.n < PAGE_TEXT;
 	     ++*n_out) {
-		struct node_out out;
-		enum err e;
+		struct listing_entry entry;
+		enum err e = listing_walk_place(&l->walk, &page->node[*n_out], &entry);
 
-		if (!listing_filter_matches(&l->ask.filter, &page->node[*n_out]))
-			continue;
-		arena_clear(&l->page_arena);
-		e = child_out(l, &page->node[*n_out], &out);
+		if (e == ERR_OK)
+			e = write_entry(l, &entry);
 		if (e != ERR_OK)
 			return e;
-		l->ask.form->child(&l->text, &out, !l->any_child);
-		l->any_child = true;
-		l->left--;
 	}
 	return ERR_OK;
 }
 
 static enum err
-next_page_by_name(struct listing *l)
-{
-	struct bytes from = l->any                   ? (struct bytes){l->last, l->last_n}
-			    : l->ask.start.p == NULL ? BYTES("")
-						     : l->ask.start;
-	struct nodes_page page;
-	bool all_count = !listing_filter_is_set(&l->ask.filter);
-	size_t n;
-	enum err e = nodes_page(l->call->env->reader, &l->node_arena,
-	    op_leaf(&l->target)->id, from, l->any,
-	    all_count && l->left < PAGE ? (size_t)l->left : PAGE, &page, &l->call->why);
-
-	if (e == ERR_OK)
-		e = write_children(l, &page, &n);
-	if (e != ERR_OK)
-		return e;
-	if (n > 0) {
-		const struct node *last = &page.node[n - 1];
-
-		l->any = true;
-		l->last_n = last->name.n;
-		(void)memcpy(l->last, last->name.p, last->name.n);
-	}
-	if (n == page.n && !page.more)
-		l->left = 0;
-	return ERR_OK;
-}
-
-static enum err
-next_page_by_key(struct listing *l)
+write_by_key(struct listing *l)
 {
 	struct nodes_sort_row row[PAGE];
 	struct nodes_page page;
@@ -226,7 +206,7 @@ write_more(struct listing *l)
 		l->opened = true;
 		e = open_document(l);
 	} else if (l->left > 0) {
-		e = l->key == NULL ? next_page_by_name(l) : next_page_by_key(l);
+		e = l->key == NULL ? write_by_name(l) : write_by_key(l);
 	} else {
 		l->ask.form->close(&l->text);
 		l->ended = true;
@@ -417,11 +397,11 @@ static enum err
 find_start(struct listing *l)
 {
 	struct op_call *call = l->call;
-	struct path child = path_child(call->arena, l->target.path, l->ask.start);
+	struct path child = path_join(call->arena, l->target.path, l->ask.start);
 	struct nodes_trail trail;
 	enum err e;
 
-	if (l->ask.start.p == NULL)
+	if (l->ask.start.n == 0)
 		return ERR_OK;
 	e = nodes_walk(call->env->reader, call->arena, child, &trail, &call->why);
 	if (e != ERR_OK)
@@ -434,7 +414,7 @@ find_start(struct listing *l)
 			}
 	return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
 	    "the page mark '%.*s' is no longer there: begin the listing again",
-	    BYTES_ARG(l->ask.start));
+	    BYTES_ARG(path_name(l->ask.start)));
 }
 
 static void
@@ -530,6 +510,7 @@ listing_reply(
     struct op_call *call, const struct op_target *target, const struct listing_ask *ask)
 {
 	struct listing *l;
+	enum err e;
 
 	if (!pool_admit(call->env->pool)) {
 		op_fail(call,
@@ -551,9 +532,12 @@ listing_reply(
 	arena_init(&l->node_arena, PAGE_ARENA);
 	arena_init(&l->page_arena, PAGE_ARENA);
 	str_init(&l->text, TEXT_MAX);
-	str_init(&l->uri, TEXT_MAX);
-	vosuri_write(&l->uri, call->env->space->names.authority, target->path);
-	str_addc(&l->uri, '/');
+	e = listing_walk_init(&l->walk, call, &l->target,
+	    needs_keys(ask) ? (struct path){NULL, 0} : ask->start, ask->depth);
+	if (e != ERR_OK) {
+		give_up(l, e);
+		return;
+	}
 	if (!needs_keys(ask)) {
 		reply(l);
 		return;

@@ -3,7 +3,8 @@
  * listing - a container's document as a stream: memory does not grow with the number of
  * children, and no read transaction is open while the client is slow.
  *
- * In name order a page of children is read, written as XML and forgotten before the next.
+ * In name order (listing_walk.h) a page of children is read, written and forgotten before
+ * the next; what lies deeper follows its container in the same flat list.
  * In another order the keys of all children (24 bytes each) are gathered and sorted by a
  * worker first; more than listing_sort_max children are refused then.
  */
@@ -21,7 +22,8 @@ struct listing_ask {
 	const struct node_form *form;
 	enum props_detail detail;
 	uint64_t limit; /* children at most; UINT64_MAX: all */
-	struct bytes start; /* name to begin at, inclusive; .p NULL: the first */
+	struct path start; /* where to begin, below the container; n == 0: the first */
+	size_t depth; /* 1: its children; more: what is in them too, in name order only */
 	enum listing_sort sort;
 	bool descending;
 	struct listing_filter filter;

@@ -12,22 +12,28 @@
 enum { TEXT_MAX = 256 * 1024 };
 
 static const struct caps_row rows[] = {
-    {"ivo://ivoa.net/std/VOSI#capabilities", "/capabilities", CAPS_USE_FULL},
-    {"ivo://ivoa.net/std/VOSI#availability", "/availability", CAPS_USE_FULL},
-    {"ivo://ivoa.net/std/VOSpace/v2.0#protocols", "/protocols", CAPS_USE_FULL},
-    {"ivo://ivoa.net/std/VOSpace/v2.0#views", "/views", CAPS_USE_FULL},
-    {"ivo://ivoa.net/std/VOSpace/v2.0#properties", "/properties", CAPS_USE_FULL},
-    {"ivo://ivoa.net/std/VOSpace/v2.0#nodes", "/nodes", CAPS_USE_BASE},
-    {"ivo://ivoa.net/std/VOSpace#files-proto", "/files", CAPS_USE_BASE},
-    {"ivo://ivoa.net/std/VOSpace/v2.0#transfers", "/transfers", CAPS_USE_BASE},
-    {"ivo://ivoa.net/std/VOSpace/v2.0#sync", "/synctrans", CAPS_USE_FULL},
-    {"ivo://ivoa.net/std/VOSpace#sync-2.1", "/synctrans", CAPS_USE_FULL},
-    {"ivo://ivoa.net/std/VOSpace#recursive-delete-proto", "/async-delete", CAPS_USE_BASE},
+    {"ivo://ivoa.net/std/VOSI#capabilities", "/capabilities", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSI#availability", "/availability", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#protocols", "/protocols", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#views", "/views", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#properties", "/properties", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#nodes", "/nodes", CAPS_USE_BASE,
+	"A listing also takes name=PATTERN ('*' is any text, '?' one character), "
+	"since=TIME (changed then or later), depth=N (what lies deeper, in one list, "
+	"each container before what is in it), and sort=core#date or core#length with "
+	"order=asc or desc, where core is ivo://ivoa.net/vospace/core. uri and limit "
+	"page through what is left. Accept: application/json gives JSON."},
+    {"ivo://ivoa.net/std/VOSpace#files-proto", "/files", CAPS_USE_BASE, NULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#transfers", "/transfers", CAPS_USE_BASE, NULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#sync", "/synctrans", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSpace#sync-2.1", "/synctrans", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSpace#recursive-delete-proto", "/async-delete", CAPS_USE_BASE,
+	NULL},
     {"ivo://ivoa.net/std/VOSpace#recursive-nodeprops-proto", "/async-setprops",
-	CAPS_USE_BASE},
-    {"vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0", "/pkg", CAPS_USE_FULL},
+	CAPS_USE_BASE, NULL},
+    {"vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0", "/pkg", CAPS_USE_FULL, NULL},
     {"vos://cadc.nrc.ca~vospace/CADC/std/VOSpace#nodeprops", "/async-setprops",
-	CAPS_USE_BASE},
+	CAPS_USE_BASE, NULL},
 };
 
 static const struct bytes methods[] = {

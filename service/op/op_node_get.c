@@ -5,6 +5,7 @@
  * limit, uri     paging; the page begins at and includes `uri`
  * sort, order    core#date, core#length; asc, desc
  * name, since    only some of the children (listing_filter.h)
+ * depth          what lies deeper too, each container before what is in it
  * detail         min, properties, max; anything else as properties
  * Accept         text/xml, application/json: a parameter, or the header
  * view=data      303 to files/PATH, before anything is looked at
@@ -56,14 +57,16 @@ not_a_child(struct op_call *call, struct bytes text, struct path container)
 	    BYTES_ARG(uri));
 }
 
+/* Does it lie below the container, down to `depth`? The rest of its path then. */
 static bool
-is_child(struct path child, struct path container)
+is_below(struct path node, struct path container, size_t depth, struct path *rest)
 {
-	if (child.n != container.n + 1)
+	if (node.n <= container.n || node.n > container.n + depth)
 		return false;
 	for (size_t i = 0; i < container.n; i++)
-		if (!bytes_eq(child.part[i], container.part[i]))
+		if (!bytes_eq(node.part[i], container.part[i]))
 			return false;
+	*rest = (struct path){node.part + container.n, node.n - container.n};
 	return true;
 }
 
@@ -73,20 +76,33 @@ is_child(struct path child, struct path container)
  */
 static enum err
 parse_start(struct op_call *call, struct bytes text, struct path asked,
-    struct path container, struct bytes *out)
+    struct path container, struct listing_ask *ask)
 {
 	struct path child;
 	enum err e;
 
-	*out = (struct bytes){NULL, 0};
 	if (text.p == NULL)
 		return ERR_OK;
 	e = op_parse_uri(call, text, &child);
 	if (e != ERR_OK)
 		return e;
-	if (!is_child(child, asked) && !is_child(child, container))
-		return not_a_child(call, text, container);
-	*out = path_name(child);
+	return is_below(child, asked, ask->depth, &ask->start) ||
+		       is_below(child, container, ask->depth, &ask->start)
+		   ? ERR_OK
+		   : not_a_child(call, text, container);
+}
+
+static enum err
+parse_depth(struct op_call *call, struct bytes text, size_t *out)
+{
+	const uint64_t max = call->env->settings->listing_depth_max;
+	uint64_t depth = 1;
+
+	if (text.n > 0 && (!bytes_u64(text, &depth) || depth == 0 || depth > max))
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "depth=%.*s is not a number from 1 to %llu", BYTES_ARG(text),
+		    (unsigned long long)max);
+	*out = (size_t)depth;
 	return ERR_OK;
 }
 
@@ -111,6 +127,9 @@ parse_sort(struct op_call *call, struct listing_ask *ask)
 	else
 		return errinfo_set(&call->why, ERR_OPTION_NOT_SUPPORTED,
 		    "sorting options not supported: sort order %.*s", BYTES_ARG(order));
+	if (ask->depth > 1 && (ask->sort != LISTING_BY_NAME || ask->descending))
+		return errinfo_set(&call->why, ERR_OPTION_NOT_SUPPORTED,
+		    "sorting options not supported with depth=%zu", ask->depth);
 	return ERR_OK;
 }
 
@@ -127,14 +146,15 @@ parse_filter(struct op_call *call, struct listing_filter *filter)
 	return ERR_OK;
 }
 
-/* Where a listing begins, in what order it is, and what of it is wanted. */
+/* How deep a listing goes, where it begins, in what order it is, what of it is wanted. */
 static enum err
 parse_order(struct op_call *call, struct path asked, const struct op_target *target,
     struct listing_ask *ask)
 {
-	enum err e =
-	    parse_start(call, op_param(call, "uri"), asked, target->path, &ask->start);
+	enum err e = parse_depth(call, op_param(call, "depth"), &ask->depth);
 
+	if (e == ERR_OK)
+		e = parse_start(call, op_param(call, "uri"), asked, target->path, ask);
 	if (e == ERR_OK)
 		e = parse_sort(call, ask);
 	return e == ERR_OK ? parse_filter(call, &ask->filter) : e;

@@ -48,6 +48,8 @@ caps_xml_capabilities(struct str *s, const struct caps_row *rows, size_t n_rows,
 		str_add(s, BYTES("<capability"));
 		xml_out_attr(s, "standardID", bytes_of(rows[i].standard_id));
 		str_add(s, BYTES(">\n"));
+		if (rows[i].description != NULL)
+			xml_out_leaf(s, "description", bytes_of(rows[i].description));
 		write_interface(s, &rows[i], base_url, NULL, 0);
 		if (n_methods > 0)
 			write_interface(s, &rows[i], base_url, methods, n_methods);

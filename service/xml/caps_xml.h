@@ -28,6 +28,7 @@ struct caps_row {
 	const char *standard_id; /* scheme, authority and path, or clients refuse all */
 	const char *path; /* behind the base URL, with its '/' */
 	enum caps_use use;
+	const char *description; /* for people; NULL: none */
 };
 
 /*

@@ -373,6 +373,86 @@ class Large(Listing):
         self.assertEqual(answer.status, 400)
         self.assertIn("since=yesterday is no time", answer.text)
 
+    def below(self, path, query):
+        """The nodes of a deep listing, by what follows the path."""
+        root = ET.fromstring(self.list(path, query).body)
+        start = self.bed.uri(path) + "/"
+        found = [n.get("uri") for n in root.findall(f"{{{VOS}}}nodes/{{{VOS}}}node")]
+        self.assertTrue(all(uri.startswith(start) for uri in found))
+        return [urllib.parse.unquote(uri[len(start):]) for uri in found]
+
+    def deep_tree(self):
+        """Names that sort differently as paths and as names, a link, an empty folder."""
+        for name in ("", "/a", "/a/b", "/a/b/c", "/a-", "/empty"):
+            self.bed.create("ContainerNode", "/alice/deep" + name)
+        files = ["/a/b/c/leaf.fits", "/a/x.fits", "/a-/y.fits", "/a0", "/a/b.fits"]
+        for name in files:
+            self.bed.put("/alice/deep" + name, b"x")
+        self.bed.create("LinkNode", "/alice/deep/link", target=self.bed.uri("/alice/deep/a"))
+        return ["a", "a/b", "a/b/c", "a/b/c/leaf.fits", "a/b.fits", "a/x.fits", "a-", "a-/y.fits", "a0", "empty",
+                "link"]
+
+    def test_what_lies_deeper_follows_its_container(self):
+        tree = self.deep_tree()
+        for depth in (1, 2, 3, 4, 64):
+            self.assertEqual(self.below("/alice/deep", f"?depth={depth}"),
+                             [name for name in tree if name.count("/") < depth])
+        self.assertEqual(self.below("/alice/deep", ""), [name for name in tree if "/" not in name])
+        self.assertEqual(self.below("/alice/deep/empty", "?depth=9"), [])
+        self.assertEqual(self.below("/alice", "?depth=9&name=leaf*"), ["deep/a/b/c/leaf.fits"])
+        self.assertEqual(self.below("/alice/deep", "?depth=3&name=*.fits"), ["a/b.fits", "a/x.fits", "a-/y.fits"])
+        node = ET.fromstring(self.list("/alice/deep", "?depth=4&name=leaf.fits&detail=max").body)
+        self.assertIn(CORE + "MD5", [p.get("uri") for p in node.iter(f"{{{VOS}}}property")])
+
+    def test_pages_of_what_lies_deeper(self):
+        tree = self.deep_tree()
+        for limit in (1, 2, 3, 5):
+            for at, name in enumerate(tree):
+                mark = urllib.parse.quote(self.bed.uri("/alice/deep/" + name), "")
+                self.assertEqual(self.below("/alice/deep", f"?depth=4&limit={limit}&uri={mark}"), tree[at:at + limit])
+        for gone, following in [("a/b/aa", "a/b/c"), ("a/b/zz", "a/b.fits"), ("a/zz", "a-"), ("a0/x", "empty"),
+                                ("none/x", None), ("a/none/x/y", "a/x.fits")]:
+            mark = urllib.parse.quote(self.bed.uri("/alice/deep/" + gone), "")
+            self.assertEqual(self.below("/alice/deep", f"?depth=4&limit=1&uri={mark}"), [following] if following else [],
+                             gone)
+
+    def test_a_wide_tree_is_listed_whole(self):
+        self.bed.create("ContainerNode", "/alice/wide")
+        wanted = []
+        with self.bed.nodes() as create:
+            for folder in range(150):
+                create("ContainerNode", f"/alice/wide/{folder:03}")
+                wanted.append(f"{folder:03}")
+                for leaf in range(folder % 4):
+                    create("DataNode", f"/alice/wide/{folder:03}/{leaf}")
+                    wanted.append(f"{folder:03}/{leaf}")
+        self.assertEqual(self.below("/alice/wide", "?depth=2"), wanted)
+
+    def test_a_deep_listing_shows_and_does_not_enter_what_may_not_be_listed(self):
+        for name, public in [("", "true"), ("/open", "true"), ("/shut", "false"), ("/shut/in", "true")]:
+            self.bed.create("ContainerNode", "/public/deep" + name, properties={"ispublic": public})
+        self.bed.put("/public/deep/open/f", b"x")
+        # Only alice's own: what is inherited is taken away.
+        self.bed.ask("POST", "/nodes/public/deep/shut", "alice", self.bed.document(
+            "ContainerNode", "/public/deep/shut", {"groupread": None, "groupwrite": None}), {"Content-Type": "text/xml"})
+        def seen(user):
+            answer = self.bed.ask("GET", "/nodes/public/deep?depth=5", user)
+            self.assertEqual(answer.status, 200)
+            return [n.get("uri").partition("/deep/")[2] for n in
+                    ET.fromstring(answer.body).findall(f"{{{VOS}}}nodes/{{{VOS}}}node")]
+        self.assertEqual(seen("alice"), ["open", "open/f", "shut", "shut/in"])
+        self.assertEqual(seen("carol"), ["open", "open/f", "shut"])
+        self.assertEqual(seen(None), ["open", "open/f", "shut"])
+
+    def test_a_depth_that_makes_no_sense(self):
+        for query in ("depth=0", "depth=-1", "depth=x", "depth=65", "depth=99999999999999999999"):
+            answer = self.bed.ask("GET", "/nodes/alice?" + query, "alice")
+            self.assertEqual(answer.status, 400)
+            self.assertIn("depth=", answer.text)
+        for more in (f"sort={urllib.parse.quote(CORE, '')}date", "order=desc"):
+            answer = self.bed.ask("GET", "/nodes/alice?depth=2&" + more, "alice")
+            self.assertEqual((answer.status, answer.text.partition(":")[0]), (400, "OptionNotSupported"))
+
     def test_a_filter_that_wants_nothing_of_many_lets_others_go_on(self):
         answer = self.list("/alice/2500", "?name=nothing-like-it")
         self.assertEqual(names(answer), [])

@@ -45,9 +45,9 @@ read_back(void)
 }
 
 static const struct caps_row rows[] = {
-    {"ivo://ivoa.net/std/VOSpace/v2.0#nodes", "/nodes", CAPS_USE_BASE},
-    {"ivo://ivoa.net/std/VOSpace#sync-2.1", "/synctrans", CAPS_USE_FULL},
-    {"ivo://ivoa.net/std/VOSpace/v2.0#transfers", "/transfers", CAPS_USE_NONE},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#nodes", "/nodes", CAPS_USE_BASE, NULL},
+    {"ivo://ivoa.net/std/VOSpace#sync-2.1", "/synctrans", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSpace/v2.0#transfers", "/transfers", CAPS_USE_NONE, NULL},
 };
 
 static void
