@@ -15,6 +15,7 @@
 #include "service/job/engine.h"
 #include "service/keeper.h"
 #include "service/op/runners.h"
+#include "service/remote/remote.h"
 #include "service/request.h"
 #include "service/space.h"
 
@@ -61,6 +62,7 @@ struct server {
 	pthread_t background_thread;
 	bool background_running;
 	struct mirror *mirror;
+	struct remote *remote; /* NULL: off */
 	struct op_env background_env; /* what jobs run with */
 	struct jobs *jobs;
 	struct loop_job background_job;
@@ -289,6 +291,17 @@ open_mirror(struct server *s, struct errinfo *why)
 	return ERR_OK;
 }
 
+static enum err
+open_remote(struct server *s, struct errinfo *why)
+{
+	struct remote_config config = {
+	    .settings = s->settings, .loop = s->background, .pool = s->pool};
+
+	if (!remote_is_on(s->settings))
+		return ERR_OK;
+	return remote_new(&config, &s->remote, why);
+}
+
 /* Jobs run on the background loop, as requests do on theirs. */
 static enum err
 open_jobs(struct server *s, struct errinfo *why)
@@ -312,6 +325,7 @@ open_jobs(struct server *s, struct errinfo *why)
 	    .mirror = s->mirror,
 	    .pool = s->pool,
 	    .workers = s->workers,
+	    .remote = s->remote,
 	};
 	e = store_reader_new(s->store, &s->background_env.reader, why);
 	return e == ERR_OK ? jobs_open(&config, &s->jobs, why) : e;
@@ -332,6 +346,8 @@ start_background(struct server *s, struct errinfo *why)
 
 	if (e == ERR_OK)
 		e = open_mirror(s, why);
+	if (e == ERR_OK)
+		e = open_remote(s, why);
 	if (e == ERR_OK)
 		e = open_jobs(s, why);
 	if (e != ERR_OK)
@@ -692,6 +708,7 @@ server_stop(struct server *s)
 	if (!end_background(s))
 		return false;
 	jobs_free(s->jobs);
+	remote_free(s->remote);
 	store_reader_free(s->background_env.reader);
 	store_close(s->store);
 	worker_pool_free(s->workers);

@@ -40,8 +40,8 @@ negotiate_direction(struct bytes direction)
 	return NEGOTIATE_OTHER;
 }
 
-static bool
-is_anonymous(const struct transfer_protocol *p)
+bool
+negotiate_is_anonymous(const struct transfer_protocol *p)
 {
 	for (size_t i = 0; i < p->n_security_methods; i++)
 		if (bytes_caseeq(p->security_methods[i], BYTES(BY_NOTHING)))
@@ -62,7 +62,7 @@ bool
 negotiate_by_status(const struct transfer_doc *doc)
 {
 	for (size_t i = 0; i < doc->n_protocols; i++)
-		if (!is_anonymous(&doc->protocols[i]))
+		if (!negotiate_is_anonymous(&doc->protocols[i]))
 			return false;
 	return doc->n_protocols > 0;
 }
@@ -108,7 +108,7 @@ check_protocols(
 
 		if (!is_ours(call, p->uri))
 			continue;
-		n->anonymous |= is_anonymous(p);
+		n->anonymous |= negotiate_is_anonymous(p);
 		for (unsigned m = 0; m < N_METHODS; m++)
 			if (is_by(p, &methods[m]) && is_taken(call, &methods[m]))
 				n->methods |= 1U << m;

@@ -37,6 +37,9 @@ struct negotiation {
 enum err negotiate_check(struct op_call *call, const struct transfer_doc *doc,
     struct negotiation *out) ERR_CHECKED;
 
+/* Does this protocol do without a credential? */
+bool negotiate_is_anonymous(const struct transfer_protocol *p);
+
 /* The first URL, which needs no credential; `job` as file_preauth_url has it. */
 enum err negotiate_url(struct op_call *call, const struct negotiation *n, uint64_t job,
     struct bytes *out) ERR_CHECKED;

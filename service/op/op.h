@@ -33,6 +33,7 @@
 #include "storage/path.h"
 
 struct jobs;
+struct remote;
 
 /* See service_mode.h. */
 enum service_mode { MODE_READ_WRITE, MODE_READ_ONLY, MODE_OFFLINE };
@@ -62,6 +63,7 @@ struct op_env {
 	struct pool *pool;
 	struct worker_pool *workers;
 	struct jobs *jobs;
+	struct remote *remote; /* where jobs run, if it is on; else NULL */
 };
 
 /* A query or form parameter, decoded. Names compare without case (DALI 1.1). */

@@ -6,6 +6,7 @@
 #include "service/op/ops.h"
 #include "service/op/props.h"
 #include "service/op/views.h"
+#include "service/remote/remote.h"
 #include "service/xml/lists_xml.h"
 
 #define CORE "ivo://ivoa.net/vospace/core#"
@@ -28,13 +29,17 @@ reply(struct op_call *call, const char *root, const char *item,
 		op_fail(call, e);
 }
 
-/* Served on our doors; used as a client only where that was built and allowed. */
+/* Served on our doors; used as a client where the operator listed hosts for it. */
 static void
 run_protocols(struct op_call *call)
 {
+	static const struct lists_item used[] = {
+	    {.uri = {CORE "httpsget", sizeof(CORE "httpsget") - 1}},
+	    {.uri = {CORE "httpsput", sizeof(CORE "httpsput") - 1}}};
 	const struct settings *settings = call->env->settings;
 	struct lists_item served[4] = {{.derived = false}};
-	struct lists_part parts[] = {{.name = "accepts"}, {"provides", served, 0}};
+	struct lists_part parts[] = {
+	    {"accepts", used, remote_is_on(settings) ? 2 : 0}, {"provides", served, 0}};
 
 	if (settings->listen_tls.n > 0) {
 		served[parts[1].n++].uri = BYTES(CORE "httpsget");

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an asynchronous transfer does (VOSpace 2.1 6.2, 6.4): moves and copies are made by
- * relocate.h; push and pull are negotiated, and the rest is the client's. Transfers with
- * other services are not offered, and say so.
+ * relocate.h; push and pull are negotiated, and the rest is the client's; transfers with
+ * other services are those of remote_job.h.
  */
 #include "service/op/package.h"
 #include "service/op/relocate.h"
+#include "service/op/remote_job.h"
 #include "service/op/runners.h"
 #include "service/op/transfer.h"
 
@@ -13,6 +14,7 @@ struct state {
 	struct job_run *run;
 	struct job_call jc;
 	struct transfer_doc doc;
+	struct remote_job *remote; /* NULL: it is none */
 };
 
 static void
@@ -66,13 +68,6 @@ promise_package(struct state *s)
 /* Which of them */
 
 static void
-refuse(struct state *s, const char *what)
-{
-	fail(s, errinfo_set(&s->jc.call.why, ERR_OPERATION_NOT_SUPPORTED,
-		    "%s is not offered", what));
-}
-
-static void
 run_document(struct state *s)
 {
 	switch (negotiate_direction(s->doc.direction)) {
@@ -88,9 +83,11 @@ run_document(struct state *s)
 		break;
 	case NEGOTIATE_OTHER:
 		if (bytes_caseeq(s->doc.direction, BYTES("pullToVoSpace")))
-			refuse(s, "pullToVoSpace");
+			remote_job_start(
+			    s->run, &s->jc, &s->doc, &remote_pull, &s->remote);
 		else if (bytes_caseeq(s->doc.direction, BYTES("pushFromVoSpace")))
-			refuse(s, "pushFromVoSpace");
+			remote_job_start(
+			    s->run, &s->jc, &s->doc, &remote_push, &s->remote);
 		else
 			fail(s,
 			    errinfo_set(&s->jc.call.why, ERR_INVALID_ARGUMENT,
@@ -124,4 +121,14 @@ start(struct job_run *run)
 		run_document(s);
 }
 
-const struct job_runner run_transfer = {.start = start};
+/* Everything else is short. */
+static void
+abort_it(struct job_run *run)
+{
+	struct state *s = run->state;
+
+	if (s->remote != NULL)
+		remote_job_abort(s->remote);
+}
+
+const struct job_runner run_transfer = {.start = start, .abort = abort_it};

@@ -7,6 +7,6 @@
 
 extern const struct job_runner run_delete;
 extern const struct job_runner run_setprops;
-extern const struct job_runner run_transfer; /* move, and negotiation */
+extern const struct job_runner run_transfer; /* move, negotiation, other services */
 
 #endif
