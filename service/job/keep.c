@@ -218,6 +218,7 @@ keep_store(struct jobs *jobs, struct job_entry *entry, const struct job *job,
 	entry->record = (struct bytes){copy, jobs->record.n};
 	jobs->recent_bytes += entry->record.n;
 	entry->phase = job->phase;
+	entry->started_ms = job->started_ms;
 	entry->destruction_ms = job->destruction_ms;
 	entry->overrun_ms = job_overrun(job);
 	moved_note(jobs, entry, job);

@@ -85,6 +85,7 @@ job_table_add(struct job_table *t, const struct job *job)
 	e->list = job->list;
 	e->phase = job->phase;
 	e->created_ms = job->created_ms;
+	e->started_ms = job->started_ms;
 	e->destruction_ms = job->destruction_ms;
 	e->overrun_ms = job_overrun(job);
 	e->owner = owner;

@@ -41,7 +41,7 @@ struct job_entry {
 	uint64_t number;
 	enum job_list list;
 	enum job_phase phase;
-	int64_t created_ms, destruction_ms;
+	int64_t created_ms, started_ms, destruction_ms;
 	int64_t overrun_ms; /* as job_overrun has it */
 	struct bytes record; /* on the heap; .p NULL: only in the store */
 	struct job_ask *waiting; /* for another phase */

@@ -10,13 +10,19 @@
 #include "service/core/log.h"
 #include "service/job/engine_private.h"
 
-/* The URLs of a negotiation are no longer good, and nobody has used one. */
-static bool
-waits_in_vain(const struct jobs *jobs, const struct job_entry *e, int64_t now)
+/*
+ * When what executes has to be over: it would take too long, or it waits for bytes by
+ * URLs that are no longer good.
+ */
+static int64_t
+over_of(const struct jobs *jobs, const struct job_entry *e)
 {
-	return e->phase == JOB_EXECUTING && e->run == NULL && e->part == NULL &&
-	       !engine_runner(jobs, e)->is_long &&
-	       now - e->created_ms > (int64_t)jobs->config.settings->preauth_lifetime;
+	int64_t urls_end =
+	    e->started_ms + (int64_t)jobs->config.settings->preauth_lifetime;
+	bool waits_for_client = e->phase == JOB_EXECUTING && e->run == NULL &&
+				e->part == NULL && !engine_runner(jobs, e)->is_long;
+
+	return waits_for_client && urls_end < e->overrun_ms ? urls_end : e->overrun_ms;
 }
 
 /* When its destruction, or the end of its time in the archive, is due. */
@@ -55,15 +61,23 @@ archive(struct jobs *jobs, struct job_entry *entry)
 		    (unsigned long long)entry->number, errinfo_text(&why));
 }
 
+static int64_t
+due_of(const struct jobs *jobs, const struct job_entry *e)
+{
+	int64_t end = end_of(jobs, e), over = over_of(jobs, e);
+
+	return end < over ? end : over;
+}
+
 /* The entry may be gone after this. Returns when it needs attention again. */
 static int64_t
 attend(struct jobs *jobs, struct job_entry *e, int64_t now)
 {
 	arena_clear(&jobs->scratch);
-	if (e->overrun_ms <= now || waits_in_vain(jobs, e, now))
+	if (over_of(jobs, e) <= now)
 		engine_abort(jobs, e);
 	if (end_of(jobs, e) > now || e->creator != NULL)
-		return end_of(jobs, e) < e->overrun_ms ? end_of(jobs, e) : e->overrun_ms;
+		return due_of(jobs, e);
 	if (!is_archived_first(jobs, e)) {
 		engine_remove(jobs, e);
 		return INT64_MAX;
@@ -111,9 +125,7 @@ tend_at(struct jobs *jobs, int64_t at_ms)
 void
 tend_entry(struct jobs *jobs, const struct job_entry *entry)
 {
-	int64_t end = end_of(jobs, entry);
-
-	tend_at(jobs, end < entry->overrun_ms ? end : entry->overrun_ms);
+	tend_at(jobs, due_of(jobs, entry));
 }
 
 bool

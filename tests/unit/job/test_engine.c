@@ -507,18 +507,24 @@ what_runs_too_long_is_told_to_end(void **state)
 	assert_int_equal(look(e, JOB_LIST_DELETE, id).phase, JOB_ABORTED);
 }
 
-/* A transfer that waits for bytes. */
-static struct bytes
-make_waiting(struct engine *e, struct bytes awaits)
+/* A transfer that is run and waits for bytes then. */
+static void
+wait_for_bytes(struct engine *e, struct bytes id, struct bytes awaits)
 {
-	struct bytes id = make(e, JOB_LIST_TRANSFERS);
-
 	(void)begin(e, JOB_LIST_TRANSFERS, id);
 	job_run_end(e->run[e->n_runs - 1],
 	    &(struct job_outcome){.phase = JOB_EXECUTING,
 		.results = &(struct job_pair){BYTES("dataNode"), BYTES("vos://x")},
 		.n_results = 1,
 		.awaits = awaits});
+}
+
+static struct bytes
+make_waiting(struct engine *e, struct bytes awaits)
+{
+	struct bytes id = make(e, JOB_LIST_TRANSFERS);
+
+	wait_for_bytes(e, id, awaits);
 	return id;
 }
 
@@ -543,6 +549,25 @@ moved_bytes_complete_the_newest_job_that_waits_for_them(void **state)
 	}
 	jobs_moved_by(e->jobs, &e->alice, BYTES("push /a")); /* nobody is left */
 	assert_int_equal(look(e, JOB_LIST_TRANSFERS, id[2]).phase, JOB_EXECUTING);
+}
+
+/* The clock of the URLs begins with the run, whenever the job was made. */
+static void
+who_waits_in_vain_is_aborted(void **state)
+{
+	struct engine *e = *state;
+	struct bytes id = make(e, JOB_LIST_TRANSFERS), other;
+
+	e->rig.settings.preauth_lifetime = 1000;
+	rig_run_for(&e->rig, 1100);
+	wait_for_bytes(e, id, BYTES("push /a"));
+	other = make_waiting(e, BYTES("push /b"));
+	restart(e); /* all are looked at */
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, id).phase, JOB_EXECUTING);
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, other).phase, JOB_EXECUTING);
+	rig_run_for(&e->rig, 1200);
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, id).phase, JOB_ABORTED);
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, other).phase, JOB_ABORTED);
 }
 
 static void
@@ -670,6 +695,7 @@ main(void)
 	    ENGINE_TEST(what_has_ended_is_archived_before_it_goes),
 	    ENGINE_TEST(what_runs_too_long_is_told_to_end),
 	    ENGINE_TEST(moved_bytes_complete_the_newest_job_that_waits_for_them),
+	    ENGINE_TEST(who_waits_in_vain_is_aborted),
 	    ENGINE_TEST(who_is_aborted_or_gone_waits_for_nothing),
 	    ENGINE_TEST(a_list_holds_the_newest_first),
 	    ENGINE_TEST(after_a_restart_long_jobs_go_on),

@@ -517,7 +517,7 @@ class Uws(unittest.TestCase, Asking):
         url = self.make(document=document)
         for _ in range(2):
             (held,) = child(self.job(url), "jobInfo")
-            self.assertEqual(held.tag, f"{{{VOS}}}transfer")
+            validate("transfer", ET.tostring(held))
             self.assertEqual(held.findtext(f"{{{VOS}}}target"), self.bed.uri("/alice/info"))
             self.assertEqual(held.findtext(f"{{{VOS}}}direction"), "pushToVoSpace")
             self.assertEqual(held.find(f"{{{VOS}}}protocol").get("uri"), CORE + "httpsput")
