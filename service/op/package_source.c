@@ -4,8 +4,9 @@
  *
  *   package_walk ──► queue of members, their files opened ahead ──► archive_out ──► pieces
  *
- * A file is opened some members ahead, so that the disks work while the archive is
- * written: without that each small file would cost a whole turn. A member's length is
+ * Files are opened some members ahead, so that the disks work while the archive is
+ * written: without that each small file would cost a whole turn. The queue is filled when
+ * half of it is used up, so that many are asked for at once. A member's length is
  * that of the version opened; one that is replaced meanwhile is read to its end, since a
  * blob being read is not removed.
  */
@@ -262,34 +263,58 @@ walk_on(struct package *p, struct errinfo *why)
 	err = open_entry(p, e, why);
 	if (err == ERR_NODE_NOT_FOUND)
 		return PACKAGE_AGAIN;
-	if (err == ERR_OK)
-		err = fetch_ahead(e, why);
 	p->n++;
 	if (err == ERR_OK || err == ERR_BUSY) /* then it is opened when its turn comes */
 		return PACKAGE_MEMBER;
 	return PACKAGE_FAILED;
 }
 
-/* Fill the queue as far as it goes without waiting. */
+/*
+ * Have the bytes of all members behind the first `from` fetched. One right after the
+ * other: a location that sleeps is woken once for many, not once for each.
+ */
+static enum err
+fetch_all(struct package *p, size_t from, struct errinfo *why)
+{
+	for (size_t i = from; i < p->n; i++) {
+		enum err e = fetch_ahead(&p->entry[(p->head + i) % p->room], why);
+
+		if (e != ERR_OK)
+			return e;
+	}
+	return ERR_OK;
+}
+
+/* Fill the queue; what the last step of the walk was. */
+static enum package_step
+fill_queue(struct package *p, struct errinfo *why)
+{
+	enum package_step step = PACKAGE_MEMBER;
+
+	while (step == PACKAGE_MEMBER && p->n < p->room)
+		step = walk_on(p, why);
+	p->walked = step == PACKAGE_END;
+	return step;
+}
+
+/* See to it that half of the queue is there, as far as it goes without waiting. */
 static enum next
 look_ahead(struct package *p)
 {
 	struct errinfo why = {.code = ERR_OK};
+	size_t before = p->n;
+	enum package_step step;
+	enum err e;
 
-	while (!p->walked && p->n < p->room) {
-		switch (walk_on(p, &why)) {
-		case PACKAGE_MEMBER:
-			break;
-		case PACKAGE_AGAIN:
-			return p->n > 0 ? NEXT_SLICE : another_turn(p);
-		case PACKAGE_END:
-			p->walked = true;
-			break;
-		case PACKAGE_FAILED:
-			return failed(p, why.code, &why);
-		}
-	}
-	return NEXT_SLICE;
+	if (p->walked || p->n > p->room / 2)
+		return NEXT_SLICE;
+	step = fill_queue(p, &why);
+	if (step == PACKAGE_FAILED)
+		return failed(p, why.code, &why);
+	e = fetch_all(p, before, &why);
+	if (e != ERR_OK)
+		return failed(p, e, &why);
+	return step == PACKAGE_AGAIN && p->n == 0 ? another_turn(p) : NEXT_SLICE;
 }
 
 /* Bytes of the first member's file; NEXT_END: there are no more. */
