@@ -16,6 +16,7 @@
 
 #include "conf/settings.h"
 #include "service/core/log.h"
+#include "service/remote/remote.h"
 #include "service/server.h"
 
 enum { TEND_S = 60, MMAP_FROM = 4 << 20, EXIT_CONFIG = 78 /* EX_CONFIG of sysexits.h */ };
@@ -210,6 +211,21 @@ serve(const struct settings *settings)
 	return 0;
 }
 
+/* What the table alone cannot tell, too. */
+static int
+check_settings(const struct arguments *args, const struct settings *settings)
+{
+	struct errinfo why;
+
+	if (remote_check(settings, &why) != ERR_OK) {
+		(void)fprintf(
+		    stderr, "quartetd: %s: %s\n", args->config, errinfo_text(&why));
+		return EXIT_CONFIG;
+	}
+	(void)printf("quartetd: %s: the settings are in order\n", args->config);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -226,8 +242,7 @@ main(int argc, char **argv)
 	if (args.print) {
 		status = print_settings(&settings);
 	} else if (args.check) {
-		(void)printf("quartetd: %s: the settings are in order\n", args.config);
-		status = 0;
+		status = check_settings(&args, &settings);
 	} else {
 		status = serve(&settings);
 	}

@@ -217,6 +217,7 @@ remote_job_start(struct job_run *run, struct job_call *jc, const struct transfer
 	job->doc = doc;
 	job->way = way;
 	job->turn.run = my_turn;
+	job->turn.owner = run->job.owner;
 	str_init(&job->failures, FAILURES_MAX);
 	e = check_document(job);
 	if (e == ERR_OK)

@@ -169,12 +169,22 @@ keep(struct remote_job *job, struct bytes text)
 	return text.p == NULL ? text : arena_copy(job->call->arena, text);
 }
 
+/* Nothing goes into a node that could not be shown in a document or a header. */
+static struct bytes
+plain(struct bytes text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] < ' ' || text.p[i] > '~')
+			return (struct bytes){NULL, 0};
+	return text;
+}
+
 static struct bytes
 plain_type(struct bytes type)
 {
 	size_t slash = bytes_find(type, '/');
 
-	return slash > 0 && slash + 1 < type.n ? type : (struct bytes){NULL, 0};
+	return slash > 0 && slash + 1 < type.n ? plain(type) : (struct bytes){NULL, 0};
 }
 
 /* A failure of `why` is the peer's; one of ours is in call->why. */
@@ -227,7 +237,7 @@ answered(void *arg, enum err err)
 		return;
 	}
 	job->type = keep(job, plain_type(head->field[REMOTE_TYPE]));
-	job->encoding = keep(job, head->field[REMOTE_ENCODING]);
+	job->encoding = keep(job, plain(head->field[REMOTE_ENCODING]));
 	e = open_put(job, head, &why);
 	if (e == ERR_OK)
 		mirror_put_open(job->put, opened, job);

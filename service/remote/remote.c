@@ -13,48 +13,70 @@ enum { CA_MAX = 16 * 1024 * 1024, READ_SIZE = 64 * 1024 };
 void
 remote_take_turn(struct remote *r, struct remote_turn *turn)
 {
+	struct remote_turn **last = &r->waiting;
+
 	MAGIC_CHECK(r, REMOTE_MAGIC);
+	while (*last != NULL)
+		last = &(*last)->next;
 	turn->next = NULL;
-	turn->waits = true;
-	*r->waiting_last = turn;
-	r->waiting_last = &turn->next;
+	turn->state = TURN_WAITS;
+	*last = turn;
 	remote_kick(r);
 }
 
 static void
-forget_waiting(struct remote *r, struct remote_turn *turn)
+unlink_turn(struct remote_turn **at, const struct remote_turn *turn)
 {
-	struct remote_turn **at = &r->waiting;
-
 	while (*at != turn)
 		at = &(*at)->next;
 	*at = turn->next;
-	if (r->waiting_last == &turn->next)
-		r->waiting_last = at;
-	turn->waits = false;
 }
 
 void
 remote_end_turn(struct remote *r, struct remote_turn *turn)
 {
-	if (turn->waits)
-		forget_waiting(r, turn);
-	if (!turn->taken)
-		return;
-	turn->taken = false;
-	r->n_turns--;
-	remote_kick(r);
+	if (turn->state == TURN_WAITS)
+		unlink_turn(&r->waiting, turn);
+	if (turn->state == TURN_TAKEN) {
+		unlink_turn(&r->taken, turn);
+		r->n_taken--;
+		remote_kick(r);
+	}
+	turn->state = TURN_NONE;
+}
+
+static unsigned
+held_by(const struct remote *r, uint64_t owner)
+{
+	unsigned n = 0;
+
+	for (const struct remote_turn *t = r->taken; t != NULL; t = t->next)
+		n += t->owner == owner;
+	return n;
+}
+
+static struct remote_turn *
+choose_turn(const struct remote *r)
+{
+	struct remote_turn *best = r->waiting;
+
+	for (struct remote_turn *t = best; t != NULL; t = t->next)
+		if (held_by(r, t->owner) < held_by(r, best->owner))
+			best = t;
+	return best;
 }
 
 static void
 give_turns(struct remote *r)
 {
-	while (r->waiting != NULL && r->n_turns < r->config.settings->remote_jobs_max) {
-		struct remote_turn *turn = r->waiting;
+	while (r->waiting != NULL && r->n_taken < r->config.settings->remote_jobs_max) {
+		struct remote_turn *turn = choose_turn(r);
 
-		forget_waiting(r, turn);
-		turn->taken = true;
-		r->n_turns++;
+		unlink_turn(&r->waiting, turn);
+		turn->state = TURN_TAKEN;
+		turn->next = r->taken;
+		r->taken = turn;
+		r->n_taken++;
 		turn->run(turn);
 	}
 }
@@ -270,23 +292,53 @@ open_curl(struct remote *r, struct errinfo *why)
 	return good ? ERR_OK : errinfo_set(why, ERR_INTERNAL, "libcurl cannot be used");
 }
 
-enum err
-remote_new(const struct remote_config *config, struct remote **out, struct errinfo *why)
+static struct remote *
+alloc_remote(const struct remote_config *config)
 {
 	struct remote *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return NULL;
+	r->magic = REMOTE_MAGIC;
+	r->config = *config;
+	str_init(&r->ca, CA_MAX);
+	return r;
+}
+
+static enum err
+read_settings(struct remote *r, struct errinfo *why)
+{
 	enum err e;
 
 	if (r == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for remote transfers");
-	r->magic = REMOTE_MAGIC;
-	r->config = *config;
-	r->waiting_last = &r->waiting;
-	str_init(&r->ca, CA_MAX);
 	e = read_hosts(r, why);
 	if (e == ERR_OK)
 		e = read_opened(r, why);
-	if (e == ERR_OK)
-		e = read_ca(r, why);
+	return e == ERR_OK ? read_ca(r, why) : e;
+}
+
+enum err
+remote_check(const struct settings *settings, struct errinfo *why)
+{
+	struct remote_config config = {.settings = settings};
+	struct remote *r;
+	enum err e;
+
+	if (!remote_is_on(settings))
+		return ERR_OK;
+	r = alloc_remote(&config);
+	e = read_settings(r, why);
+	remote_free(r);
+	return e;
+}
+
+enum err
+remote_new(const struct remote_config *config, struct remote **out, struct errinfo *why)
+{
+	struct remote *r = alloc_remote(config);
+	enum err e = read_settings(r, why);
+
 	if (e == ERR_OK)
 		e = open_curl(r, why);
 	if (e != ERR_OK) {
@@ -303,7 +355,7 @@ remote_free(struct remote *r)
 	if (r == NULL)
 		return;
 	MAGIC_CHECK(r, REMOTE_MAGIC);
-	CHECK(r->exchanges == NULL && r->waiting == NULL && r->n_turns == 0);
+	CHECK(r->exchanges == NULL && r->waiting == NULL && r->taken == NULL);
 	if (r->multi != NULL)
 		(void)curl_multi_cleanup(r->multi);
 	loop_timer_free(r->curl_timer);

@@ -10,8 +10,8 @@
  * connection of another transfer is used. What the peer answers is bounded in bytes and
  * time, and an answer that is no success is not read.
  *
- * Two things are here: turns, of which remote_jobs_max are given at one time, in the order
- * asked; and exchanges, one request and its answer each.
+ * Two things are here: turns, of which remote_jobs_max are given at one time; and
+ * exchanges, one request and its answer each.
  *
  * Order: remote_new -> remote_take_turn -> remote_ask* -> remote_end_turn ... remote_free.
  * Thread: the loop of the configuration; its callbacks run there, never before the call
@@ -41,17 +41,26 @@ remote_is_on(const struct settings *settings)
 	return settings->remote_hosts.n > 0;
 }
 
-/* Before the loop runs: it reads remote_ca. ERR_CONFIG names the setting that is wrong. */
+/* Are the settings in order? ERR_CONFIG names the one that is wrong; remote_ca is read. */
+enum err remote_check(const struct settings *settings, struct errinfo *why) ERR_CHECKED;
+
+/* Before the loop runs: it reads remote_ca. ERR_CONFIG as remote_check. */
 enum err remote_new(const struct remote_config *config, struct remote **out,
     struct errinfo *why) ERR_CHECKED;
 /* No turn and no exchange is left, and the loop has ended. NULL is fine. */
 void remote_free(struct remote *remote);
 
-/* Owned by who asks, from take to end; `run` is called when it is its turn. */
+/*
+ * Owned by who asks, from take to end; `run` is called when it is its turn. The next one
+ * is that of the owner who holds the fewest, and of those the one that asked first: who
+ * asks for many keeps nobody waiting for all of them.
+ */
 struct remote_turn {
 	void (*run)(struct remote_turn *turn);
+	uint64_t owner;
+	/* Its own. */
 	struct remote_turn *next;
-	bool waits, taken;
+	enum { TURN_NONE, TURN_WAITS, TURN_TAKEN } state;
 };
 
 void remote_take_turn(struct remote *remote, struct remote_turn *turn);

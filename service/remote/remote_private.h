@@ -30,8 +30,9 @@ struct remote {
 	size_t n_opened;
 	struct str ca;
 	struct remote_exchange *exchanges;
-	unsigned n_turns; /* taken */
-	struct remote_turn *waiting, **waiting_last;
+	struct remote_turn *waiting; /* oldest first */
+	struct remote_turn *taken;
+	unsigned n_taken;
 };
 
 struct remote_exchange {

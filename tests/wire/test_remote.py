@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ET
 
@@ -221,6 +222,14 @@ class Remote(RemoteJobs, unittest.TestCase):
         self.assert_failed(self.pull("/alice/large", self.peer.url("/large")), str(9 * MIB), str(8 * MIB))
         self.assert_missing("/alice/large")
 
+    def test_a_type_that_could_not_be_shown_is_not_kept(self):
+        for value in ["text/\x01plain", "text/\xe9", "nonsense", "/", "x" * 100]:
+            with self.subTest(type=value):
+                url = self.peer.serves("/type", b"t", {"Content-Type": value})
+                self.assertEqual(self.pull("/alice/type", url)[0], "COMPLETED")
+                self.assertEqual(self.bed.get("/alice/type").headers["Content-Type"], "application/octet-stream")
+                ET.fromstring(self.bed.ask("GET", "/nodes/alice/type", "alice").body)
+
     def test_an_endless_body_is_cut(self):
         def endless(request):
             request.send_response(200)
@@ -352,6 +361,68 @@ class Remote(RemoteJobs, unittest.TestCase):
             self.bed.ask("POST", url + "/phase", "alice", "PHASE=ABORT", FORM)
         self.assertEqual(self.end(waiting)[0], "COMPLETED")
         self.assertEqual(self.bed.get("/alice/turn").body, b"turn")
+
+    def test_who_asks_for_many_keeps_nobody_waiting_for_all(self):
+        many = [self.begin(f"/alice/many{i}", "pullToVoSpace", offer("httpsget", self.hangs(f"/many{i}")))
+                for i in range(4)]
+        wait_until(lambda: self.peer.seen("/many0") and self.peer.seen("/many1"))
+        url = self.begin("/bob/one", "pullToVoSpace", offer("httpsget", self.peer.serves("/one", b"1")), user="bob")
+        self.bed.ask("POST", many[0] + "/phase", "alice", "PHASE=ABORT", FORM)
+        self.assertEqual(self.end(url, "bob")[0], "COMPLETED")
+        wait_until(lambda: self.peer.seen("/many2"))
+        for url in many[1:]:
+            self.bed.ask("POST", url + "/phase", "alice", "PHASE=ABORT", FORM)
+            self.assertEqual(self.end(url)[0], "ABORTED")
+
+    def test_a_job_that_is_removed_ends(self):
+        before = self.blobs()
+        url = self.begin("/alice/removed", "pullToVoSpace", offer("httpsget", self.hangs("/removed")))
+        wait_until(lambda: self.peer.seen("/removed") and self.blobs() > before)
+        self.bed.ask("DELETE", url, "alice")
+        self.assertEqual(self.bed.ask("GET", url, "alice").status, 404)
+        wait_until(lambda: self.blobs() <= before)
+        self.assert_missing("/alice/removed")
+
+    def test_its_execution_duration_ends_it(self):
+        protocols = offer("httpsget", self.hangs("/duration"))
+        url = self.job(transfer(self.bed.uri("/alice/duration"), "pullToVoSpace", protocols))
+        self.bed.ask("POST", url + "/executionduration", "alice", "EXECUTIONDURATION=1", FORM)
+        self.bed.ask("POST", url + "/phase", "alice", "PHASE=RUN", FORM)
+        self.assertEqual(self.end(url, limit_s=15)[0], "ABORTED")
+        self.assert_missing("/alice/duration")
+
+    def held(self, path, body):
+        """An answer that waits for the event that is returned, before its last byte."""
+        event = threading.Event()
+
+        def wait(request):
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            request.wfile.write(body[:-1])
+            event.wait(60)
+            request.wfile.write(body[-1:])
+        self.peer.answers[path] = wait
+        return event
+
+    def test_a_node_that_goes_meanwhile_is_made_anew(self):
+        self.bed.put("/alice/gone", b"old")
+        event = self.held("/gone", b"new bytes")
+        url = self.begin("/alice/gone", "pullToVoSpace", offer("httpsget", self.peer.url("/gone")))
+        wait_until(lambda: self.peer.seen("/gone"))
+        self.assertLess(self.bed.ask("DELETE", "/nodes/alice/gone", "alice").status, 300)
+        event.set()
+        self.assertEqual(self.end(url)[0], "COMPLETED")
+        self.assertEqual(self.bed.get("/alice/gone").body, b"new bytes")
+
+    def test_a_container_that_goes_meanwhile_is_told(self):
+        self.bed.create("ContainerNode", "/alice/folder")
+        event = self.held("/folder", b"new bytes")
+        url = self.begin("/alice/folder/f", "pullToVoSpace", offer("httpsget", self.peer.url("/folder")))
+        wait_until(lambda: self.peer.seen("/folder"))
+        self.assertLess(self.bed.ask("DELETE", "/nodes/alice/folder", "alice").status, 300)
+        event.set()
+        self.assert_failed(self.end(url), fault="NodeNotFound")
 
     # Pushing
 
