@@ -40,9 +40,11 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	char text[ADDRESS_TEXT_SIZE];
 
 	if (purpose == CURLSOCKTYPE_IPCXN &&
-	    address_allowed(&address->addr, r->opened, r->n_opened))
+	    address_allowed(&address->addr, r->opened, r->n_opened)) {
+		x->tried = true;
 		return socket(
 		    address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	}
 	address_show(&address->addr, text);
 	(void)errinfo_set(
 	    &x->refused, ERR_TRANSFER_FAILED, "the address %s is not a public one", text);
@@ -360,7 +362,7 @@ exchange_end(struct remote_exchange *x, CURLcode code)
 	if (x->why.code != ERR_OK)
 		return;
 	make_plain(x->error);
-	if (code == CURLE_COULDNT_CONNECT && x->refused.code != ERR_OK)
+	if (!x->tried && x->refused.code != ERR_OK)
 		x->why = x->refused;
 	else
 		(void)errinfo_set(&x->why, ERR_TRANSFER_FAILED, "%s",

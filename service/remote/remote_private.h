@@ -43,7 +43,8 @@ struct remote_exchange {
 	struct curl_slist *headers;
 	struct arena arena;
 	char error[CURL_ERROR_SIZE];
-	struct errinfo refused; /* an address; its text counts if no other was good */
+	bool tried; /* an address that was allowed */
+	struct errinfo refused; /* one that was not; its text counts if none was */
 	struct errinfo why;
 	void (*answered)(void *arg, enum err err);
 	void *arg;

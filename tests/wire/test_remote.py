@@ -494,6 +494,33 @@ class Remote(RemoteJobs, unittest.TestCase):
         self.assertEqual([p.get("uri") for p in accepts], [CORE + "httpsget", CORE + "httpsput"])
 
 
+class Tight(RemoteJobs, unittest.TestCase):
+    """Little memory for bytes, many transfers at once: each waits for the others' pieces."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.peer = Peer.start()
+        cls.addClassCleanup(cls.peer.close)
+        cls.bed = Testbed.start(settings=[f"remote_hosts={cls.peer.name}", "remote_private=127.0.0.1",
+                                          f"remote_ca={cls.peer.ca}", "remote_jobs_max=6", "buffer_memory=4MiB"])
+        cls.addClassCleanup(cls.bed.close)
+
+    def test_many_at_once_share_little_memory(self):
+        files = [os.urandom(12 * MIB + i) for i in range(6)]
+        pulls = [self.begin(f"/alice/{i}", "pullToVoSpace", offer("httpsget", self.peer.serves(f"/{i}", data)))
+                 for i, data in enumerate(files)]
+        self.assertEqual({self.end(url)[0] for url in pulls}, {"COMPLETED"})
+        for i, data in enumerate(files):
+            self.assertTrue(self.bed.get(f"/alice/{i}").body == data)
+            self.peer.answers[f"/{i}"] = lambda request: request.answer(201)
+        self.peer.requests.clear()
+        pushes = [self.begin(f"/alice/{i}", "pushFromVoSpace", offer("httpsput", self.peer.url(f"/{i}")))
+                  for i in range(6)]
+        self.assertEqual({self.end(url)[0] for url in pushes}, {"COMPLETED"})
+        for i, data in enumerate(files):
+            self.assertTrue(self.peer.seen(f"/{i}")[0].body == data)
+
+
 class Closed(RemoteJobs, unittest.TestCase):
     """Listed, but at an address that was not opened; and an authority that is not believed."""
 
@@ -512,6 +539,17 @@ class Closed(RemoteJobs, unittest.TestCase):
                 ended = self.pull("/alice/x", f"https://{host}:{self.peer.port}/x")
                 self.assert_failed(ended, "is not a public one")
         self.assertEqual(self.peer.requests, [])
+
+    def test_who_is_not_there_is_told_so(self):
+        away = Peer.start()
+        away.close()
+        with tempfile.TemporaryDirectory(prefix="quartet-test-") as folder:
+            self.bed = Testbed.start(settings=[f"remote_hosts={away.name}", "remote_private=127.0.0.1"],
+                                     directory=folder)
+            try:
+                self.assert_failed(self.pull("/alice/away", away.url("/x")), away.name, "onnect")
+            finally:
+                self.bed.close()
 
     def test_a_certificate_of_another_authority_is_refused(self):
         bed = self.bed = Testbed.start(settings=self.settings + ["remote_private=127.0.0.1"])
