@@ -139,9 +139,8 @@ check_view(struct op_call *call, const struct transfer_doc *doc, struct negotiat
 	return errinfo_set(&call->why, ERR_VIEW_NOT_SUPPORTED, "%.*s", BYTES_ARG(view));
 }
 
-/* What the client says about the length of what it will send; 1 where it does not. */
-static uint64_t
-announced_length(const struct transfer_doc *doc)
+uint64_t
+negotiate_announced_length(const struct transfer_doc *doc)
 {
 	uint64_t length;
 
@@ -149,7 +148,7 @@ announced_length(const struct transfer_doc *doc)
 		if (bytes_is(doc->params.v[i].uri, CORE "length") &&
 		    bytes_u64(bytes_trim(doc->params.v[i].value), &length))
 			return length;
-	return 1; /* a full quota is noticed even so */
+	return 1;
 }
 
 static enum err
@@ -167,7 +166,7 @@ check_push(struct op_call *call, const struct transfer_doc *doc, struct path pat
 	if (e == ERR_OK)
 		e = file_may_write(call, target);
 	if (e == ERR_OK)
-		e = file_check_quota(call, target, announced_length(doc));
+		e = file_check_quota(call, target, negotiate_announced_length(doc));
 	return e;
 }
 

@@ -37,6 +37,12 @@ struct negotiation {
 enum err negotiate_check(struct op_call *call, const struct transfer_doc *doc,
     struct negotiation *out) ERR_CHECKED;
 
+/*
+ * What the client says about the length of the bytes that come in; 1 where it does not, so
+ * that a full quota is noticed even so.
+ */
+uint64_t negotiate_announced_length(const struct transfer_doc *doc);
+
 /* Does this protocol do without a credential? */
 bool negotiate_is_anonymous(const struct transfer_protocol *p);
 

@@ -2,6 +2,7 @@
 /* pullToVoSpace: what an endpoint gives becomes the bytes of a node, as a PUT's do. */
 #include "service/op/digest_header.h"
 #include "service/op/file.h"
+#include "service/op/negotiate.h"
 #include "service/op/remote_job_private.h"
 
 static enum err
@@ -16,8 +17,9 @@ check(struct remote_job *job)
 		return op_fail_uri(call, ERR_CONTAINER_NOT_FOUND, job->path);
 	if (e == ERR_OK)
 		e = file_may_write(call, &job->target);
-	/* A full quota is noticed before anybody is asked. */
-	return e == ERR_OK ? file_check_quota(call, &job->target, 1) : e;
+	return e == ERR_OK ? file_check_quota(
+				 call, &job->target, negotiate_announced_length(job->doc))
+			   : e;
 }
 
 static void

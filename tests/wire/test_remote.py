@@ -2,6 +2,7 @@
 """Transfers with other services: pullToVoSpace and pushFromVoSpace (VOSpace 2.1 6.4)."""
 
 import base64
+import gzip
 import hashlib
 import os
 import signal
@@ -9,6 +10,7 @@ import socket
 import tempfile
 import threading
 import time
+import urllib.parse
 import xml.etree.ElementTree as ET
 
 from https_peer import Peer
@@ -201,7 +203,8 @@ class Remote(RemoteJobs, unittest.TestCase):
 
     def test_wrong_checksums_leave_nothing(self):
         wrong = md5_of(b"other")
-        for name, value in [("Digest", "md5=" + wrong), ("Content-MD5", wrong), ("Repr-Digest", f"md5=:{wrong}:"),
+        sha = base64.b64encode(hashlib.sha256(b"other").digest()).decode()
+        for name, value in [("Digest", "md5=" + wrong), ("Digest", "sha-256=" + sha), ("Content-MD5", wrong), ("Repr-Digest", f"md5=:{wrong}:"),
                             ("Content-Digest", f"md5=:{wrong}:"), ("Digest", "md5=nonsense")]:
             with self.subTest(header=name, value=value):
                 url = self.peer.serves("/wrong", b"bytes", {name: value})
@@ -316,6 +319,12 @@ class Remote(RemoteJobs, unittest.TestCase):
         self.peer.answers["/quota2"] = chunked
         self.assert_failed(self.pull("/alice/small/f", self.peer.url("/quota2")), fault="QuotaExceeded")
         self.assert_missing("/alice/small/f")
+        more = f'<vos:param uri="{CORE}length">2000</vos:param>'
+        url = self.job(transfer(self.bed.uri("/alice/small/f"), "pullToVoSpace",
+                                offer("httpsget", self.peer.serves("/quota4", b"x")), more=more))
+        self.bed.ask("POST", url + "/phase", "alice", "PHASE=RUN", FORM)
+        self.assert_failed(self.end(url), fault="QuotaExceeded")
+        self.assertEqual(self.peer.seen("/quota4"), [])
         self.assertEqual(self.pull("/alice/small/g", self.peer.serves("/quota3", b"x" * 1000))[0], "COMPLETED")
 
     # Time
@@ -487,6 +496,16 @@ class Remote(RemoteJobs, unittest.TestCase):
         self.assertEqual(self.end(url)[0], "ABORTED")
         self.assertEqual(self.bed.get("/alice/held").body, b"h" * (4 * MIB))
 
+    def test_what_is_packed_stays_so(self):
+        packed = gzip.compress(b"hello " * 1000)
+        url = self.peer.serves("/packed", packed, {"Content-Encoding": "gzip", "Content-Type": "text/plain"})
+        self.assertEqual(self.pull("/alice/packed", url)[0], "COMPLETED")
+        answer = self.bed.get("/alice/packed")
+        self.assertEqual((answer.body, answer.headers["Content-Encoding"]), (packed, "gzip"))
+        self.assertEqual(self.push("/alice/packed", self.accepts("/packed2"))[0], "COMPLETED")
+        request = self.peer.seen("/packed2")[0]
+        self.assertEqual((request.body, request.headers["Content-Encoding"]), (packed, "gzip"))
+
     # What is told
 
     def test_OP_4_the_list_of_protocols_is_true(self):
@@ -519,6 +538,41 @@ class Tight(RemoteJobs, unittest.TestCase):
         self.assertEqual({self.end(url)[0] for url in pushes}, {"COMPLETED"})
         for i, data in enumerate(files):
             self.assertTrue(self.peer.seen(f"/{i}")[0].body == data)
+
+
+class TwoServices(RemoteJobs, unittest.TestCase):
+    """One of these servers with another, by the URLs it gives."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.other = Testbed.start()
+        cls.addClassCleanup(cls.other.close)
+        cls.bed = Testbed.start(settings=["remote_hosts=" + cls.other.env["QUARTET_HOST"],
+                                          "remote_private=127.0.0.1", "remote_ca=" + cls.other.env["QUARTET_CA"]])
+        cls.addClassCleanup(cls.bed.close)
+
+    def endpoint(self, path, direction, name):
+        params = urllib.parse.urlencode({"TARGET": self.other.uri(path), "DIRECTION": direction,
+                                         "PROTOCOL": CORE + name})
+        return self.other.ask("GET", "/synctrans?" + params, "alice").headers["Location"]
+
+    def test_a_file_goes_from_one_to_the_other_and_back(self):
+        data = os.urandom(3 * MIB + 1)
+        self.other.put("/alice/there", data, headers={"Content-Type": "image/fits"})
+        self.assertEqual(self.pull("/alice/here", self.endpoint("/alice/there", "pullFromVoSpace", "httpsget")),
+                         ("COMPLETED", None, ""))
+        answer = self.bed.get("/alice/here")
+        self.assertEqual((answer.body, answer.headers["Content-Type"]), (data, "image/fits"))
+        self.assertEqual(self.push("/alice/here", self.endpoint("/alice/back", "pushToVoSpace", "httpsput")),
+                         ("COMPLETED", None, ""))
+        answer = self.other.get("/alice/back")
+        self.assertEqual((answer.body, answer.headers["Content-Type"]), (data, "image/fits"))
+
+    def test_a_refusal_of_the_other_is_told(self):
+        url = f"https://{self.other.env['QUARTET_HOST']}/vault/files/alice/none"
+        self.assert_failed(self.pull("/alice/none", url), "status 40")
+        self.bed.put("/alice/mine", b"m" * (3 * MIB))
+        self.assert_failed(self.push("/alice/mine", url), "status 40")
 
 
 class Closed(RemoteJobs, unittest.TestCase):
