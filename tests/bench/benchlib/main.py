@@ -35,7 +35,7 @@ class Bench:
         self.tools = tools
         self.rounds = options.rounds or (1 if options.quick else 5)
         self.seconds = 1 if options.quick else 5
-        self.large = GIB // 16 if options.quick else GIB
+        self.large = GIB // 16 if options.quick else options.gib * GIB
         self.many = options.nodes or (2000 if options.quick else 100000)
         self.image_side = 4096 if options.quick else 16384
         self.cutout_side = 500 if options.quick else 2000
@@ -95,8 +95,9 @@ class Bench:
 
     def check_space(self, row):
         free_gib = shutil.disk_usage(self._dir).free / GIB
-        if not self._options.quick and free_gib < row.disk_gib:
-            raise BenchError(f"{row.disk_gib} GiB of free space are needed, {free_gib:.0f} are there")
+        needed_gib = row.disk_gib * self._options.gib
+        if not self._options.quick and free_gib < needed_gib:
+            raise BenchError(f"{needed_gib} GiB of free space are needed, {free_gib:.0f} are there")
 
     def close(self):
         """End nginx and the server; False if that failed."""
@@ -121,6 +122,8 @@ def parse_options(root):
     parser.add_argument("--quick", action="store_true",
                         help="small sizes, one round: shows that everything runs, no figures to quote")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each row (5)")
+    parser.add_argument("--gib", type=int, metavar="N", default=1,
+                        help="size in GiB of the large file of put-large, get-large and copy (1)")
     parser.add_argument("--nodes", type=int, metavar="N",
                         help="nodes of the rows list, move and delete (100000)")
     parser.add_argument("--dir", default=os.path.join(root, "build"), metavar="DIR",
