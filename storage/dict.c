@@ -29,11 +29,11 @@ key_forward(struct bytes text)
 }
 
 static struct key
-key_reverse(uint32_t number)
+key_of_number(char kind, uint32_t number)
 {
 	struct key k = {.n = 0};
 
-	key_u8(&k, 'r');
+	key_u8(&k, (uint8_t)kind);
 	for (int shift = 24; shift >= 0; shift -= 8)
 		key_u8(&k, (uint8_t)(number >> shift));
 	return k;
@@ -102,7 +102,7 @@ dict_intern(struct db_txn *txn, struct bytes text, uint32_t *out, struct errinfo
 		e = put_number(txn, &forward, *out, why);
 	if (e != ERR_OK)
 		return e;
-	reverse = key_reverse(*out);
+	reverse = key_of_number('r', *out);
 	return put_row(txn, &reverse, text, why);
 }
 
@@ -110,7 +110,7 @@ enum err
 dict_text(struct db_txn *txn, uint32_t number, struct arena *a, struct bytes *out,
     struct errinfo *why)
 {
-	struct key reverse = key_reverse(number);
+	struct key reverse = key_of_number('r', number);
 	struct bytes value;
 	enum err e = row_get(txn, DB_DICT, &reverse, &value, why);
 
@@ -122,4 +122,60 @@ dict_text(struct db_txn *txn, uint32_t number, struct arena *a, struct bytes *ou
 	*out = arena_copy(a, value);
 	return out->p == NULL ? errinfo_set(why, ERR_NO_MEMORY, "no memory for a record")
 			      : ERR_OK;
+}
+
+enum err
+dict_intern_property(
+    struct db_txn *txn, struct bytes text, uint32_t *out, struct errinfo *why)
+{
+	enum err e = dict_intern(txn, text, out, why);
+	struct key mark;
+	struct bytes value;
+
+	if (e != ERR_OK)
+		return e;
+	mark = key_of_number('p', *out);
+	e = row_get(txn, DB_DICT, &mark, &value, why);
+	return e == ERR_NOT_FOUND ? put_row(txn, &mark, BYTES(""), why) : e;
+}
+
+/* The number in the key of a mark; false: it is none. */
+static bool
+mark_number(struct bytes key, uint32_t *out)
+{
+	if (key.n != 1 + NUMBER_SIZE || key.p[0] != 'p')
+		return false;
+	*out = 0;
+	for (size_t i = 1; i < key.n; i++)
+		*out = *out << 8 | (uint8_t)key.p[i];
+	return true;
+}
+
+enum err
+dict_properties(struct db_txn *txn, struct arena *a, size_t room, size_t max_bytes,
+    struct bytes *out, size_t *n_out, struct errinfo *why)
+{
+	size_t n_bytes = 0;
+	struct key first = key_of_number('p', 0);
+	struct db_cursor *cursor;
+	struct bytes key, value;
+	uint32_t number;
+	enum err e = db_cursor_open(txn, DB_DICT, &cursor, why);
+
+	*n_out = 0;
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_seek(cursor, key_bytes(&first), &key, &value, why);
+	while (e == ERR_OK && *n_out < room && mark_number(key, &number)) {
+		e = dict_text(txn, number, a, &out[*n_out], why);
+		if (e != ERR_OK)
+			break;
+		n_bytes += out[*n_out].n;
+		if (n_bytes > max_bytes)
+			break;
+		++*n_out;
+		e = db_cursor_next(cursor, &key, &value, why);
+	}
+	db_cursor_close(cursor);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }

@@ -109,9 +109,12 @@ put_properties(
 
 	for (size_t i = 0; i < node->n_properties && e == ERR_OK; i++) {
 		const struct node_property *p = &node->properties[i];
+		uint32_t number;
 
 		open_part(out, TAG_PROPERTY, 4 + p->value.n);
-		e = put_dict(txn, p->uri, out, why);
+		e = dict_intern_property(txn, p->uri, &number, why);
+		if (e == ERR_OK)
+			pack_u32(out, number);
 		str_add(out, p->value);
 	}
 	return e;

@@ -81,6 +81,13 @@ enum err nodes_get_many(struct store_reader *reader, struct arena *a, uint64_t c
     const struct nodes_sort_row *row, size_t n, struct nodes_page *out,
     struct errinfo *why) ERR_CHECKED;
 
+/*
+ * The names of the free properties that nodes ever had, in the order of first use, up to
+ * `max_bytes` of text.
+ */
+enum err nodes_property_names(struct store_reader *reader, struct arena *a,
+    size_t max_bytes, struct bytes **out, size_t *n_out, struct errinfo *why) ERR_CHECKED;
+
 /* Changes */
 
 /*

@@ -2,13 +2,14 @@
 #include "storage/nodes.h"
 
 #include "service/core/check.h"
+#include "storage/dict.h"
 #include "storage/keys.h"
 #include "storage/node_codec.h"
 #include "storage/nodes_write.h"
 #include "storage/pack.h"
 #include "storage/write.h"
 
-enum { CHILD_VALUE_SIZE = 9, CHAIN_MAX = 65536 };
+enum { CHILD_VALUE_SIZE = 9, CHAIN_MAX = 65536, NAME_BYTES = 16 /* of a short URI */ };
 
 static enum err
 no_memory(struct errinfo *why)
@@ -387,6 +388,26 @@ nodes_get_many(struct store_reader *reader, struct arena *a, uint64_t container,
 		if (e == ERR_NODE_NOT_FOUND)
 			e = ERR_OK;
 	}
+	store_read_end(reader);
+	return e;
+}
+
+enum err
+nodes_property_names(struct store_reader *reader, struct arena *a, size_t max_bytes,
+    struct bytes **out, size_t *n_out, struct errinfo *why)
+{
+	size_t room = max_bytes / NAME_BYTES + 1;
+	struct db_txn *txn;
+	enum err e;
+
+	*n_out = 0;
+	*out = arena_array(a, struct bytes, room);
+	if (*out == NULL)
+		return no_memory(why);
+	e = store_read_begin(reader, &txn, why);
+	if (e != ERR_OK)
+		return e;
+	e = dict_properties(txn, a, room, max_bytes, *out, n_out, why);
 	store_read_end(reader);
 	return e;
 }

@@ -3,6 +3,8 @@
  * GET protocols, views, properties: what this space speaks (VOSpace 2.1 6.1), from the
  * tables the operations use.
  */
+#include <string.h>
+
 #include "service/op/ops.h"
 #include "service/op/props.h"
 #include "service/op/views.h"
@@ -11,7 +13,7 @@
 
 #define CORE "ivo://ivoa.net/vospace/core#"
 
-enum { TEXT_MAX = 256 * 1024 };
+enum { TEXT_MAX = 64 * 1024 * 1024 };
 
 static void
 reply(struct op_call *call, const char *root, const char *item,
@@ -69,18 +71,53 @@ run_views(struct op_call *call)
 
 const struct op op_views = {.name = "views", .run = run_views};
 
+static bool
+is_among(struct bytes uri, const struct lists_item *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bytes_eq(items[i].uri, uri))
+			return true;
+	return false;
+}
+
+/* The properties nodes have: those of the table, and those that users made up. */
+static enum err
+properties_in_use(struct op_call *call, struct lists_part *part)
+{
+	struct lists_item known[PROPS_MAX_ROWS], *all;
+	size_t n_known = props_known(PROPS_SETTABLE | PROPS_COMPUTED, known), n;
+	struct bytes *name;
+	enum err e = nodes_property_names(call->env->reader, call->arena,
+	    (size_t)call->env->settings->property_names_max, &name, &n, &call->why);
+
+	if (e != ERR_OK)
+		return e;
+	all = arena_array(call->arena, struct lists_item, n_known + n);
+	if (all == NULL)
+		return errinfo_set(&call->why, ERR_NO_MEMORY, "too many properties");
+	(void)memcpy(all, known, n_known * sizeof *all);
+	*part = (struct lists_part){"contains", all, n_known};
+	for (size_t i = 0; i < n; i++)
+		if (!is_among(name[i], known, n_known))
+			all[part->n++].uri = name[i];
+	return ERR_OK;
+}
+
 static void
 run_properties(struct op_call *call)
 {
-	struct lists_item accepts[PROPS_MAX_ROWS], provides[PROPS_MAX_ROWS],
-	    all[PROPS_MAX_ROWS];
+	struct lists_item accepts[PROPS_MAX_ROWS], provides[PROPS_MAX_ROWS];
 	struct lists_part parts[] = {
 	    {"accepts", accepts, props_known(PROPS_SETTABLE, accepts)},
 	    {"provides", provides, props_known(PROPS_COMPUTED, provides)},
-	    {"contains", all, props_known(PROPS_SETTABLE | PROPS_COMPUTED, all)},
+	    {.name = NULL},
 	};
+	enum err e = properties_in_use(call, &parts[2]);
 
-	reply(call, "properties", "property", parts, 3);
+	if (e != ERR_OK)
+		op_fail(call, e);
+	else
+		reply(call, "properties", "property", parts, 3);
 }
 
 const struct op op_properties = {.name = "properties", .run = run_properties};

@@ -77,6 +77,49 @@ the_empty_text_and_odd_bytes_are_texts_too(void **state)
 }
 
 static void
+names_of_properties_are_remembered_as_such(void **state)
+{
+	static const char *const names[] = {"custom:b", "custom:a", "custom:c"};
+	struct scratch *s = *state;
+	struct db_txn *txn = scratch_write(s);
+	struct bytes found[4];
+	uint32_t number, again;
+	size_t n;
+
+	(void)intern(s, txn, BYTES("ivo://example.org/gms?group"));
+	(void)intern(s, txn, BYTES("custom:a")); /* something else first */
+	for (size_t i = 0; i < 3; i++)
+		assert_ok(dict_intern_property(txn, bytes_of(names[i]), &number, &s->why),
+		    &s->why);
+	assert_ok(dict_intern_property(txn, BYTES("custom:b"), &again, &s->why), &s->why);
+	assert_int_equal(intern(s, txn, BYTES("custom:b")), again);
+	assert_ok(dict_properties(txn, &s->arena, 4, 100, found, &n, &s->why), &s->why);
+	assert_int_equal(n, 3);
+	assert_true(bytes_is(found[0], "custom:a"));
+	assert_true(bytes_is(found[1], "custom:b"));
+	assert_true(bytes_is(found[2], "custom:c"));
+	assert_ok(dict_properties(txn, &s->arena, 2, 100, found, &n, &s->why), &s->why);
+	assert_int_equal(n, 2);
+	assert_ok(dict_properties(txn, &s->arena, 4, 15, found, &n, &s->why), &s->why);
+	assert_int_equal(n, 1);
+	db_abort(txn);
+}
+
+static void
+there_may_be_no_properties(void **state)
+{
+	struct scratch *s = *state;
+	struct db_txn *txn = scratch_write(s);
+	struct bytes found[1];
+	size_t n = 1;
+
+	(void)intern(s, txn, BYTES("text/plain"));
+	assert_ok(dict_properties(txn, &s->arena, 1, 100, found, &n, &s->why), &s->why);
+	assert_int_equal(n, 0);
+	db_abort(txn);
+}
+
+static void
 a_number_of_a_change_given_up_is_given_again(void **state)
 {
 	struct scratch *s = *state;
@@ -226,6 +269,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    SCRATCH_TEST(texts_of_all_lengths_keep_their_numbers),
 	    SCRATCH_TEST(the_empty_text_and_odd_bytes_are_texts_too),
+	    SCRATCH_TEST(names_of_properties_are_remembered_as_such),
+	    SCRATCH_TEST(there_may_be_no_properties),
 	    SCRATCH_TEST(a_number_of_a_change_given_up_is_given_again),
 	    SCRATCH_TEST(a_number_without_text_is_damage),
 	    SCRATCH_TEST(a_text_larger_than_the_request_may_be_is_refused),

@@ -131,6 +131,13 @@ class Lists(StandardsTest):
         self.assertLessEqual({CORE + "title", CORE + "groupread", CORE + "ispublic"}, set(lists["accepts"]))
         self.assertLessEqual({CORE + "length", CORE + "MD5", CORE + "date"}, set(lists["provides"]))
         self.assertLessEqual({CORE + "length", CORE + "ispublic"}, set(lists["contains"]))
+        mine = {"custom:one", "https://example.org/two?x=1&y=2#z"}
+        self.assertFalse(mine & set(lists["contains"]))
+        path = self.fresh("DataNode", {"custom:one": "1"})
+        self.post("DataNode", path, {"https://example.org/two?x=1&amp;y=2#z": "2", "custom:one": "again"})
+        contained = self.lists("properties", "property")["contains"]
+        self.assertLessEqual(mine, set(contained))
+        self.assertEqual(len(contained), len(set(contained)))
 
     def test_OP_4_what_is_listed_is_accepted(self):
         path = self.file()
