@@ -128,10 +128,10 @@ entry_of(struct jobs *jobs, struct job_ask *ask)
 {
 	struct job_entry *entry = NULL;
 	struct job job;
-	uint64_t number;
+	uint64_t number = ask->number;
 	enum err e;
 
-	if (job_id_number(ask->id, &number))
+	if (ask->id.p == NULL || job_id_number(ask->id, &number))
 		entry = job_table_find(&jobs->table, number);
 	if (entry != NULL && entry->list != ask->list &&
 	    !(ask->list == JOB_LIST_TRANSFERS && entry->list == JOB_LIST_SYNC))
@@ -142,7 +142,7 @@ entry_of(struct jobs *jobs, struct job_ask *ask)
 			engine_answer(ask, e);
 			return NULL;
 		}
-		if (!bytes_is(ask->id, job.id))
+		if (ask->id.p != NULL && !bytes_is(ask->id, job.id))
 			entry = NULL;
 	}
 	if (entry == NULL) {

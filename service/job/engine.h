@@ -106,7 +106,8 @@ struct job_ask {
 	struct arena *arena;
 	const struct caller *caller;
 	enum job_list list; /* the one asked; transfers include the synchronous ones */
-	struct bytes id; /* all but CREATE and LIST */
+	struct bytes id; /* all but CREATE and LIST; .p NULL: by `number`, of a token */
+	uint64_t number;
 	/* GET: while the phase is waited for, and is `wait_phase` if that is given. */
 	uint64_t wait_ms;
 	enum job_phase wait_phase; /* 0: any */
@@ -114,6 +115,7 @@ struct job_ask {
 	int64_t destruction_ms; /* 0: leave it; only earlier than it was */
 	bool set_execution;
 	uint64_t execution_s; /* as job_clamp_execution has it */
+	enum job_phase from_phase; /* BEGIN: SUSPENDED, or EXECUTING and awaiting bytes */
 	const struct job_pair *parameters; /* more of them; a PENDING job only */
 	size_t n_parameters;
 	/* LIST: newest first */
@@ -144,9 +146,10 @@ void jobs_ask(struct jobs *jobs, struct job_ask *ask);
 /*
  * part - what a request does for a job: the stream of an archive, for one.
  *
- * JOB_ASK_BEGIN takes a job from SUSPENDED to EXECUTING and gives a part, which whoever
- * asked owes one jobs_end_part, from any thread. Between the two it can look whether the
- * job was aborted or removed, or the service stops.
+ * JOB_ASK_BEGIN takes a job that is SUSPENDED, or EXECUTING and awaiting bytes, and gives
+ * a part, which whoever asked owes one jobs_end_part or jobs_end_part_counted, from any
+ * thread. Between the two it can look whether the job was aborted or removed, or the
+ * service stops; the job is EXECUTING, and nobody else can begin it.
  */
 struct job_part;
 
@@ -154,6 +157,13 @@ bool job_part_is_aborted(const struct job_part *part);
 /* COMPLETED, or ERROR with a fault and a text, which are copied. Frees the part. */
 void jobs_end_part(
     struct job_part *part, enum job_phase phase, const char *fault, const char *message);
+/*
+ * The same of a part that did `done` things and failed at `failed` others: the counts
+ * become results behind those the job has, as a recursive job has them (no errorcount of
+ * 0; none of both when nothing was done).
+ */
+void jobs_end_part_counted(struct job_part *part, enum job_phase phase, const char *fault,
+    const char *message, uint64_t done, uint64_t failed);
 
 /*
  * The bytes a negotiation was about have been moved, by a request that knows the job's

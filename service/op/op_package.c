@@ -108,6 +108,7 @@ run(struct op_call *call)
 	    .caller = call->caller,
 	    .list = JOB_LIST_TRANSFERS,
 	    .id = id,
+	    .from_phase = JOB_SUSPENDED,
 	};
 	jobs_ask(call->env->jobs, &s->ask);
 }
