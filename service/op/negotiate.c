@@ -4,6 +4,8 @@
 #include "auth/basic.h"
 #include "service/core/encode.h"
 #include "service/op/file.h"
+#include "service/op/package.h"
+#include "service/op/unpack.h"
 #include "service/op/views.h"
 
 #define CORE       "ivo://ivoa.net/vospace/core#"
@@ -127,6 +129,9 @@ check_view(struct op_call *call, const struct transfer_doc *doc, struct negotiat
 
 	if (view.p == NULL)
 		return ERR_OK;
+	n->unpack = package_is_pushed(doc);
+	if (n->unpack)
+		return package_check_pushed(call, doc);
 	if (bytes_is(view, CADC_VIEW "header"))
 		n->header = true;
 	else if (bytes_is(view, CADC_VIEW "cutout") && doc->view.params.n == 1)
@@ -215,7 +220,9 @@ negotiate_check(
 	e = op_parse_uri(call, doc->targets[0], &path);
 	if (e == ERR_OK)
 		e = check_view(call, doc, out);
-	if (e == ERR_OK)
+	if (e == ERR_OK && out->unpack)
+		e = unpack_target(call, path, &out->target);
+	else if (e == ERR_OK)
 		e = out->push ? check_push(call, doc, path, &out->target)
 			      : check_pull(call, path, &out->target);
 	return e == ERR_OK ? check_protocols(call, doc, out) : e;
@@ -255,10 +262,14 @@ negotiate_url(
 
 /* Where the bytes are for whoever brings a credential, or needs none. */
 static enum err
-plain_url(struct op_call *call, const struct negotiation *n, struct bytes *out)
+plain_url(
+    struct op_call *call, const struct negotiation *n, uint64_t job, struct bytes *out)
 {
 	struct str s;
 
+	/* Only the token says which job an archive is for. */
+	if (n->unpack)
+		return negotiate_url(call, n, job, out);
 	str_init(&s, URL_MAX);
 	str_add(&s, call->base_url);
 	str_adds(&s, "/files");
@@ -300,7 +311,7 @@ negotiate_answer(struct op_call *call, const struct transfer_doc *doc,
 		e = negotiate_url(call, n, job, &p[out->n_protocols++].endpoint);
 	}
 	if (e == ERR_OK)
-		e = plain_url(call, n, &plain);
+		e = plain_url(call, n, job, &plain);
 	for (unsigned m = 0; m < N_METHODS; m++)
 		if ((n->methods & 1U << m) != 0)
 			p[out->n_protocols++] =

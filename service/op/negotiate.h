@@ -28,6 +28,7 @@ struct negotiation {
 	struct op_target target;
 	struct bytes cutout; /* to be cut from what is pulled; .p NULL: nothing */
 	bool header; /* only the FITS headers of it */
+	bool unpack; /* an archive is pushed, and the target its container (unpack.h) */
 };
 
 /*

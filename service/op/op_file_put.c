@@ -9,7 +9,7 @@
  * So whoever may not, or cannot, upload hears it before the first byte. The name is
  * looked at again with the metadata: when it means another node by then, the right to
  * that one is checked and the change tried again. A PUT that is part of a transaction
- * goes another way (file_txn.h).
+ * goes another way (file_txn.h), and so does an archive for a container (unpack.h).
  */
 #include "service/core/check.h"
 #include "service/core/kill_point.h"
@@ -18,6 +18,7 @@
 #include "service/op/file_publish.h"
 #include "service/op/file_txn.h"
 #include "service/op/ops.h"
+#include "service/op/unpack.h"
 
 enum { URL_MAX = 64 * 1024 };
 
@@ -103,6 +104,11 @@ check(struct op_call *call)
 	struct state *s;
 	enum err e = check_request(call);
 
+	if (e == ERR_OK && unpack_is_asked(call)) {
+		call->op = &op_unpack;
+		call->op->check(call);
+		return;
+	}
 	if (e == ERR_OK && file_txn_asked(call)) {
 		file_txn_put_check(call);
 		return;

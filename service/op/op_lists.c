@@ -61,7 +61,7 @@ run_views(struct op_call *call)
 {
 	struct lists_item accepts[VIEWS_MAX], provides[VIEWS_MAX];
 	struct lists_part parts[] = {
-	    {"accepts", accepts, views_marked(VIEW_ACCEPTS, accepts)},
+	    {"accepts", accepts, views_marked(VIEW_ACCEPTS | VIEW_UNPACK, accepts)},
 	    {"provides", provides,
 		views_marked(VIEW_PROVIDES | VIEW_FITS | VIEW_PACKAGE, provides)},
 	};

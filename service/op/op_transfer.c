@@ -223,6 +223,9 @@ negotiate_params(struct op_call *call)
 		return;
 	}
 	e = negotiate_check(call, &doc, &n);
+	if (e == ERR_OK && n.unpack)
+		e = errinfo_set(&call->why, ERR_VIEW_NOT_SUPPORTED,
+		    "an archive is unpacked by a job: post a document");
 	if (e == ERR_OK)
 		e = negotiate_url(call, &n, 0, &url);
 	else if (e < ERR_INTERNAL && is_about_node(e) &&

@@ -20,6 +20,7 @@ extern const struct op op_availability;
 extern const struct op op_capabilities;
 extern const struct op op_file_get;
 extern const struct op op_file_put;
+extern const struct op op_unpack; /* what op_file_put is for a container */
 extern const struct op op_node_create;
 extern const struct op op_node_delete;
 extern const struct op op_node_get;

@@ -16,9 +16,16 @@ static const struct {
 };
 
 bool
+package_is_pushed(const struct transfer_doc *doc)
+{
+	return bytes_is(doc->view.uri, VIEW) &&
+	       bytes_caseeq(doc->direction, BYTES("pushToVoSpace"));
+}
+
+bool
 package_asked(const struct transfer_doc *doc)
 {
-	return bytes_is(doc->view.uri, VIEW);
+	return bytes_is(doc->view.uri, VIEW) && !package_is_pushed(doc);
 }
 
 /* A tar where the view does not say. */
@@ -41,6 +48,19 @@ read_format(
 			    "RESPONSEFORMAT not supported: %.*s", BYTES_ARG(value));
 	}
 	return ERR_OK;
+}
+
+enum err
+package_check_pushed(struct op_call *call, const struct transfer_doc *doc)
+{
+	enum archive_format format;
+	enum err e = read_format(call, doc, &format);
+
+	if (e == ERR_INVALID_ARGUMENT || (e == ERR_OK && format != ARCHIVE_TAR))
+		return errinfo_set(&call->why, ERR_VIEW_NOT_SUPPORTED,
+		    "only a tar can be unpacked: %s is to be %.*s", FORMAT,
+		    BYTES_ARG(formats[ARCHIVE_TAR].type));
+	return e;
 }
 
 static enum err

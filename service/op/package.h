@@ -14,8 +14,13 @@
 #include "service/op/op.h"
 #include "service/xml/transfer_xml.h"
 
-/* Does the document ask for the package view? */
+/* Does the document ask for the package view: an archive to be pulled? */
 bool package_asked(const struct transfer_doc *doc);
+/* The other way: one to be pushed, which is unpacked (unpack.h). */
+bool package_is_pushed(const struct transfer_doc *doc);
+/* Is that one a tar, as far as it says? ERR_VIEW_NOT_SUPPORTED. */
+enum err package_check_pushed(
+    struct op_call *call, const struct transfer_doc *doc) ERR_CHECKED;
 
 struct package_spec {
 	enum archive_format format;

@@ -2,6 +2,7 @@
 #include "service/op/transfer.h"
 
 #include "service/op/file.h"
+#include "service/op/unpack.h"
 
 enum { DOCUMENT_MAX = 16 * 1024 * 1024 };
 
@@ -39,7 +40,8 @@ transfer_results(struct op_call *call, const struct transfer_doc *doc,
 		results[job->n_results++] =
 		    (struct job_pair){BYTES("target"), op_uri(call, n->target.path)};
 	job->results = results;
-	job->awaits = file_awaited(call, n->target.path, n->push);
+	job->awaits = n->unpack ? unpack_awaited(call, n->target.path)
+				: file_awaited(call, n->target.path, n->push);
 	return ERR_OK;
 }
 

@@ -15,6 +15,7 @@ enum {
 	VIEW_PROVIDES = 2,
 	VIEW_FITS = 4, /* provided, of FITS files */
 	VIEW_PACKAGE = 8, /* provided, of several nodes */
+	VIEW_UNPACK = 16, /* accepted, for containers */
 	VIEW_DERIVED = VIEW_FITS | VIEW_PACKAGE, /* not the bytes as they are */
 	VIEWS_MAX = 16,
 };

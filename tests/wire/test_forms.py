@@ -11,6 +11,8 @@ from transfers import XML, protocol, transfer
 
 JSON = "application/json"
 
+PACKAGE = "vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0"
+
 
 class Lists(unittest.TestCase):
     @classmethod
@@ -34,14 +36,16 @@ class Lists(unittest.TestCase):
         views = self.parts("views", "view")
         self.assertEqual(views["accepts"][:2], [CORE + "anyview", CORE + "binaryview"])
         self.assertIn(CORE + "defaultview", views["provides"])
-        self.assertIn("vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0", views["provides"])
+        self.assertIn(PACKAGE, views["accepts"])
+        self.assertIn(PACKAGE, views["provides"])
         self.bed.put("/alice/v.fits", b"x")
         for direction, kind, uris in [("pushToVoSpace", "httpsput", views["accepts"]),
                                       ("pullFromVoSpace", "httpsget", views["provides"])]:
             for uri in uris:
+                to = "/alice" if (uri, kind) == (PACKAGE, "httpsput") else "/alice/v.fits"
                 param = '<vos:param uri="x">[1]</vos:param>' if uri.endswith("cutout") else ""
                 posted = self.bed.ask("POST", "/synctrans", "alice", transfer(
-                    self.bed.uri("/alice/v.fits"), direction, protocol(kind),
+                    self.bed.uri(to), direction, protocol(kind),
                     view=f'<vos:view uri="{uri}">{param}</vos:view>'), XML)
                 self.assertEqual(posted.status, 303)
                 answer = self.bed.ask("GET", posted.headers["Location"], "alice")

@@ -161,7 +161,7 @@ class Packages(unittest.TestCase, TransferJobs):
         self.assertIn("when phase = COMPLETED", again.text)
 
     def test_bad_questions(self):
-        for more, word in [({"form": "image/png"}, "InvalidArgument"), ({"direction": "pushToVoSpace"}, None)]:
+        for more, word in [({"form": "image/png"}, "InvalidArgument"), ({"direction": "pullToVoSpace"}, None)]:
             posted = self.post(["/alice/q"], **more)
             self.assertEqual(posted.status, 303)
             job = posted.headers["Location"].removesuffix("/results/transferDetails")
