@@ -229,13 +229,31 @@ apply_abort(struct change *change, struct write *w)
 	return e == ERR_OK ? drop_record(w, r->id, &change->why) : e;
 }
 
-/* The next transaction behind `id` that is past its time. ERR_NOT_FOUND: none. */
+/* The record a cursor found. ERR_DAMAGED. */
+static enum err
+read_found(struct write *w, struct bytes key, struct bytes value, struct put_txn *out,
+    struct errinfo *why)
+{
+	struct bytes row;
+	enum err e = row_check(DB_TXN, key, value, &row, why);
+
+	if (e == ERR_OK && key.n != PUT_TXN_ID_SIZE)
+		e = errinfo_set(why, ERR_DAMAGED, "a put transaction: bad key");
+	arena_clear(&w->arena);
+	return e == ERR_OK ? decode((const uint8_t *)key.p, row, &w->arena, out, why) : e;
+}
+
+/*
+ * The next transaction behind `id` that is past its time. ERR_NOT_FOUND: none. One that
+ * is damaged does not hide those behind it.
+ */
 static enum err
 next_expired(struct write *w, uint8_t id[PUT_TXN_ID_SIZE], bool *begun,
-    struct put_txn *out, struct errinfo *why)
+    struct put_txn *out, struct put_txns_expire *r)
 {
+	struct errinfo *why = &r->change.why, damage;
 	struct key from = key_of(id);
-	struct bytes key, value, row;
+	struct bytes key, value;
 	struct db_cursor *cursor;
 	enum err e = db_cursor_open(w->txn, DB_TXN, &cursor, why);
 
@@ -246,16 +264,13 @@ next_expired(struct write *w, uint8_t id[PUT_TXN_ID_SIZE], bool *begun,
 		e = db_cursor_next(cursor, &key, &value, why);
 	*begun = true;
 	while (e == ERR_OK) {
-		e = row_check(DB_TXN, key, value, &row, why);
-		if (e == ERR_OK && key.n != PUT_TXN_ID_SIZE)
-			e = errinfo_set(why, ERR_DAMAGED, "a put transaction: bad key");
-		if (e != ERR_OK)
+		e = read_found(w, key, value, out, &damage);
+		if (e == ERR_OK && out->expires_ms <= w->now_ms) {
+			(void)memcpy(id, key.p, PUT_TXN_ID_SIZE);
 			break;
-		(void)memcpy(id, key.p, PUT_TXN_ID_SIZE);
-		arena_clear(&w->arena);
-		e = decode(id, row, &w->arena, out, why);
-		if (e != ERR_OK || out->expires_ms <= w->now_ms)
-			break;
+		}
+		if (e != ERR_OK && r->n_damaged++ == 0)
+			*why = damage;
 		e = db_cursor_next(cursor, &key, &value, why);
 	}
 	db_cursor_close(cursor);
@@ -270,10 +285,11 @@ apply_expire(struct change *change, struct write *w)
 	bool begun = false;
 	enum err e = ERR_OK;
 
+	r->n_damaged = 0;
 	for (r->n_out = 0; r->n_out < r->max; r->n_out++) {
 		struct put_txn txn;
 
-		e = next_expired(w, id, &begun, &txn, &change->why);
+		e = next_expired(w, id, &begun, &txn, r);
 		if (e == ERR_OK)
 			e = drop_segments(w, &txn, &change->why);
 		if (e == ERR_OK)

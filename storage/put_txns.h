@@ -66,11 +66,14 @@ struct put_txns_abort {
 };
 void put_txns_abort(struct store *store, struct put_txns_abort *r);
 
-/* Give up what is past its time, at most `max`; n_out is how many. */
+/*
+ * Give up what is past its time, at most `max`; n_out is how many. Damaged records stay,
+ * with what they name; they are counted, and change.why tells of the first.
+ */
 struct put_txns_expire {
 	struct change change;
 	size_t max;
-	size_t n_out;
+	size_t n_out, n_damaged;
 };
 void put_txns_expire(struct store *store, struct put_txns_expire *r);
 

@@ -217,10 +217,10 @@ expired(struct change *change)
 	struct put_txns_expire *r = container_of(change, struct put_txns_expire, change);
 	struct store *store = container_of(r, struct store, expire);
 
-	if (change->err != ERR_OK)
+	if (change->err != ERR_OK || r->n_damaged > 0)
 		log_warning(
 		    "put transactions past their time: %s", errinfo_text(&change->why));
-	else if (r->n_out > 0)
+	if (change->err == ERR_OK && r->n_out > 0)
 		log_info("%zu put transactions were given up after their time", r->n_out);
 	store->expiring = false;
 }

@@ -3,6 +3,8 @@
 
 #include "service/core/encode.h"
 
+enum { SUM_MAX = 64 };
+
 static enum err
 malformed(struct bytes item, struct errinfo *why)
 {
@@ -37,6 +39,23 @@ claim(struct bytes item, struct bytes value, uint8_t *sum, size_t n, bool *given
 	return ERR_OK;
 }
 
+/* Of those that are not compared: is it one at all? */
+static enum err
+check_form(struct bytes item, struct bytes name, struct bytes value, struct errinfo *why)
+{
+	static const struct {
+		const char *name;
+		size_t n;
+	} known[] = {{"sha-1", 20}, {"sha", 20}, {"sha-384", 48}, {"sha-512", SUM_MAX}};
+	uint8_t sum[SUM_MAX];
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (bytes_caseeq(name, bytes_of(known[i].name)) &&
+		    !base64_decode(value, sum, known[i].n))
+			return malformed(item, why);
+	return ERR_OK;
+}
+
 static enum err
 add_one(
     struct bytes item, bool is_structured, struct digest_claims *out, struct errinfo *why)
@@ -54,7 +73,7 @@ add_one(
 	if (bytes_caseeq(name, BYTES("sha-256")))
 		return claim(
 		    item, value, out->sha256, SHA256_SIZE, &out->sha256_given, why);
-	return ERR_OK;
+	return check_form(item, name, value, why);
 }
 
 enum err

@@ -2,7 +2,8 @@
 /*
  * digest_header - the checksums a client claims for what it sends: Digest (RFC 3230) and
  * Repr-Digest or Content-Digest (RFC 9530), which mean the same for a whole upload.
- * Of the algorithms md5 and sha-256 are compared; others are not looked at.
+ * Of the algorithms md5 and sha-256 are compared; sha-1, sha-384 and sha-512 must be well
+ * formed; others are not looked at.
  */
 #ifndef QUARTET_OP_DIGEST_HEADER_H
 #define QUARTET_OP_DIGEST_HEADER_H

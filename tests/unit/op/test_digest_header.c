@@ -37,7 +37,9 @@ other_algorithms_are_not_looked_at(void **state)
 
 	(void)state;
 	assert_int_equal(add("adler32=03da0195, unixsum=1", false, &claims), ERR_OK);
-	assert_int_equal(add("sha-512=:AAAA:", true, &claims), ERR_OK);
+	assert_int_equal(
+	    add("sha-1=qZk+NkcGgWq6PiVxeFDCbJzQ2J0=", false, &claims), ERR_OK);
+	assert_int_equal(add("crc32c=:AAAA:", true, &claims), ERR_OK);
 	assert_int_equal(add("", true, &claims), ERR_OK);
 	assert_false(claims.md5_given || claims.sha256_given);
 }
@@ -45,8 +47,8 @@ other_algorithms_are_not_looked_at(void **state)
 static void
 what_is_malformed_is_refused(void **state)
 {
-	static const char *const plain[] = {
-	    "md5", "md5=", "=x", "md5=AAAA", "md5=*", "sha-256=" MD5_ABC};
+	static const char *const plain[] = {"md5", "md5=", "=x", "md5=AAAA", "md5=*",
+	    "sha-256=" MD5_ABC, "sha-512=zz", "SHA-1=" MD5_ABC, "sha-384=" SHA256_ABC};
 	static const char *const structured[] = {
 	    "md5=" MD5_ABC, "md5=:" MD5_ABC, "md5=::", "md5=:"};
 

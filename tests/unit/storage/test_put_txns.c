@@ -265,6 +265,29 @@ a_damaged_record_is_an_error(void **state)
 	    ERR_DAMAGED);
 }
 
+static void
+one_that_is_damaged_does_not_keep_those_behind_it(void **state)
+{
+	struct catalogue *c = *state;
+	struct put_txns_expire expire = {.max = 10};
+	char id[PUT_TXN_ID_SIZE];
+	struct bytes key = {id, sizeof id};
+
+	for (uint8_t i = 1; i <= TXNS_MAX; i++) {
+		struct put_txn t = new_txn(i);
+
+		t.expires_ms = 1000;
+		assert_done(c, try_write(c, t, (struct blob){0}, 0));
+	}
+	(void)memset(id, 1, sizeof id);
+	raw_put(c, DB_TXN, key, flipped(c, raw_get(c, DB_TXN, key), 77));
+	assert_done(c, run(c, put_txns_expire, &expire));
+	assert_int_equal(expire.n_out, TXNS_MAX - 1);
+	assert_int_equal(expire.n_damaged, 1);
+	assert_int_equal(expire.change.why.code, ERR_DAMAGED);
+	assert_false(is_there(c, 2, 0));
+}
+
 int
 main(void)
 {
@@ -278,6 +301,7 @@ main(void)
 	    CATALOGUE_TEST(a_single_segment_becomes_the_file),
 	    CATALOGUE_TEST(several_segments_give_way_to_what_they_became),
 	    CATALOGUE_TEST(a_damaged_record_is_an_error),
+	    CATALOGUE_TEST(one_that_is_damaged_does_not_keep_those_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
