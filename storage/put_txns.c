@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Record, little-endian: version 1 (1) | turn (8) | owner (8) | total (8) | expires (8) |
- * MD5 state (92) | the one before (92) | revertable (1) | path (4 + n) | content type and
- * encoding (given (1), 4 + n each) | number of segments (4) | blob id, length (8, 8) each |
- * CRC of rows.h.
- */
 #include "storage/put_txns.h"
 
 #include "service/core/check.h"
 #include "storage/blob_write.h"
 #include "storage/keys.h"
-#include "storage/pack.h"
+#include "storage/put_txn_record.h"
 #include "storage/put_txns_write.h"
 #include "storage/rows.h"
-
-enum { VERSION = 1, SEGMENTS_MAX = 1000000 };
 
 static struct key
 key_of(const uint8_t id[PUT_TXN_ID_SIZE])
@@ -25,107 +17,6 @@ key_of(const uint8_t id[PUT_TXN_ID_SIZE])
 	return key;
 }
 
-static void
-pack_optional(struct str *s, struct bytes b)
-{
-	pack_u8(s, b.p != NULL);
-	pack_text(s, b);
-}
-
-static void
-encode(struct str *s, const struct put_txn *t)
-{
-	pack_u8(s, VERSION);
-	pack_u64(s, t->turn);
-	pack_u64(s, t->owner);
-	pack_u64(s, t->total);
-	pack_u64(s, (uint64_t)t->expires_ms);
-	str_add(s, (struct bytes){(const char *)t->md5_state, MD5_STATE_SIZE});
-	str_add(s, (struct bytes){(const char *)t->md5_before, MD5_STATE_SIZE});
-	pack_u8(s, t->revertable);
-	pack_text(s, t->path);
-	pack_optional(s, t->content_type);
-	pack_optional(s, t->content_encoding);
-	pack_u32(s, t->n_segments);
-	for (size_t i = 0; i < t->n_segments; i++) {
-		pack_u64(s, t->segments[i].blob_id);
-		pack_u64(s, t->segments[i].length);
-	}
-}
-
-static struct bytes
-copy_text(struct pack_in *in, struct arena *a)
-{
-	struct bytes text = arena_copy(a, unpack_text(in));
-
-	in->failed |= text.p == NULL;
-	return text;
-}
-
-static struct bytes
-copy_optional(struct pack_in *in, struct arena *a)
-{
-	bool given = unpack_u8(in) != 0;
-	struct bytes text = copy_text(in, a);
-
-	return given ? text : (struct bytes){NULL, 0};
-}
-
-static void
-unpack_state(struct pack_in *in, uint8_t state[MD5_STATE_SIZE])
-{
-	struct bytes bytes = unpack_bytes(in, MD5_STATE_SIZE);
-
-	if (bytes.n == MD5_STATE_SIZE)
-		(void)memcpy(state, bytes.p, MD5_STATE_SIZE);
-}
-
-static void
-unpack_segments(struct pack_in *in, struct arena *a, struct put_txn *out)
-{
-	size_t n = unpack_u32(in);
-	struct put_txn_segment *segments =
-	    n > SEGMENTS_MAX ? NULL : arena_array(a, struct put_txn_segment, n + 1);
-
-	if (segments == NULL) {
-		in->failed = true;
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		segments[i].blob_id = unpack_u64(in);
-		segments[i].length = unpack_u64(in);
-		out->length += segments[i].length;
-	}
-	out->segments = segments;
-	out->n_segments = n;
-}
-
-static enum err
-decode(const uint8_t id[PUT_TXN_ID_SIZE], struct bytes row, struct arena *a,
-    struct put_txn *out, struct errinfo *why)
-{
-	struct pack_in in = pack_open(row);
-
-	*out = (struct put_txn){.turn = 0};
-	(void)memcpy(out->id, id, PUT_TXN_ID_SIZE);
-	in.failed |= unpack_u8(&in) != VERSION;
-	out->turn = unpack_u64(&in);
-	out->owner = unpack_u64(&in);
-	out->total = unpack_u64(&in);
-	out->expires_ms = (int64_t)unpack_u64(&in);
-	unpack_state(&in, out->md5_state);
-	unpack_state(&in, out->md5_before);
-	out->revertable = unpack_u8(&in) != 0;
-	out->path = copy_text(&in, a);
-	out->content_type = copy_optional(&in, a);
-	out->content_encoding = copy_optional(&in, a);
-	unpack_segments(&in, a, out);
-	if (in.failed || pack_left(&in) != 0)
-		return errinfo_set(
-		    why, ERR_DAMAGED, "the record of a put transaction is damaged");
-	return ERR_OK;
-}
-
 static enum err
 load(struct db_txn *txn, const uint8_t id[PUT_TXN_ID_SIZE], struct arena *a,
     struct put_txn *out, struct errinfo *why)
@@ -134,7 +25,7 @@ load(struct db_txn *txn, const uint8_t id[PUT_TXN_ID_SIZE], struct arena *a,
 	struct bytes row;
 	enum err e = row_get(txn, DB_TXN, &key, &row, why);
 
-	return e == ERR_OK ? decode(id, row, a, out, why) : e;
+	return e == ERR_OK ? put_txn_decode(id, row, a, out, why) : e;
 }
 
 enum err
@@ -152,25 +43,80 @@ put_txns_get(struct store_reader *reader, struct arena *a,
 	return e == ERR_OK && out->expires_ms <= now_ms ? ERR_NOT_FOUND : e;
 }
 
+/* The record a cursor found. ERR_DAMAGED. */
+static enum err
+read_found(struct write *w, struct bytes key, struct bytes value, struct put_txn *out,
+    struct errinfo *why)
+{
+	struct bytes row;
+	enum err e = row_check(DB_TXN, key, value, &row, why);
+
+	if (e == ERR_OK && key.n != PUT_TXN_ID_SIZE)
+		e = errinfo_set(why, ERR_DAMAGED, "a put transaction: bad key");
+	arena_clear(&w->arena);
+	return e == ERR_OK
+		   ? put_txn_decode((const uint8_t *)key.p, row, &w->arena, out, why)
+		   : e;
+}
+
+/* How many are one identity's; damaged ones are nobody's. */
+static enum err
+count_of(struct write *w, uint64_t owner, uint64_t *out, struct errinfo *why)
+{
+	static const uint8_t lowest[PUT_TXN_ID_SIZE];
+	struct key first = key_of(lowest);
+	struct bytes key, value;
+	struct db_cursor *cursor;
+	struct errinfo damage;
+	enum err e = db_cursor_open(w->txn, DB_TXN, &cursor, why);
+
+	*out = 0;
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_seek(cursor, key_bytes(&first), &key, &value, why);
+	while (e == ERR_OK) {
+		struct put_txn t;
+
+		if (read_found(w, key, value, &t, &damage) == ERR_OK)
+			*out += t.owner == owner;
+		e = db_cursor_next(cursor, &key, &value, why);
+	}
+	db_cursor_close(cursor);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* Is there room for one more, of all and of its owner's? */
+static enum err
+check_room(struct put_txns_write *r, struct write *w)
+{
+	struct errinfo *why = &r->change.why;
+	uint64_t n;
+	enum err e = db_count(w->txn, DB_TXN, &n, why);
+
+	if (e == ERR_OK && n >= r->txns_max)
+		e = errinfo_set(why, ERR_BUSY,
+		    "there are %llu unfinished put transactions", (unsigned long long)n);
+	if (e == ERR_OK)
+		e = count_of(w, r->txn.owner, &n, why);
+	if (e == ERR_OK && n >= r->txns_of_owner_max)
+		e = errinfo_set(why, ERR_BUSY,
+		    "%llu put transactions of yours are unfinished, which is the limit",
+		    (unsigned long long)n);
+	return e;
+}
+
 /* Is the stored turn the one the caller knows? */
 static enum err
 check_turn(struct put_txns_write *r, struct write *w)
 {
 	struct errinfo *why = &r->change.why;
 	struct put_txn stored;
-	uint64_t n;
 	enum err e = load(w->txn, r->txn.id, &w->arena, &stored, why);
 
 	if (e == ERR_OK && stored.turn == r->txn.turn)
 		return ERR_OK;
-	if (e == ERR_NOT_FOUND && r->txn.turn == 0) {
-		e = db_count(w->txn, DB_TXN, &n, why);
-		if (e == ERR_OK && n >= r->txns_max)
-			e = errinfo_set(why, ERR_BUSY,
-			    "there are %llu unfinished put transactions",
-			    (unsigned long long)n);
-		return e;
-	}
+	if (e == ERR_NOT_FOUND && r->txn.turn == 0)
+		return check_room(r, w);
 	if (e != ERR_OK && e != ERR_NOT_FOUND)
 		return e;
 	return errinfo_set(
@@ -193,7 +139,7 @@ apply_write(struct change *change, struct write *w)
 		return e;
 	txn.turn++;
 	str_clear(&w->record);
-	encode(&w->record, &txn);
+	put_txn_encode(&w->record, &txn);
 	return row_put(w->txn, DB_TXN, &key, &w->record, &change->why);
 }
 
@@ -227,20 +173,6 @@ apply_abort(struct change *change, struct write *w)
 	if (e == ERR_OK)
 		e = drop_segments(w, &txn, &change->why);
 	return e == ERR_OK ? drop_record(w, r->id, &change->why) : e;
-}
-
-/* The record a cursor found. ERR_DAMAGED. */
-static enum err
-read_found(struct write *w, struct bytes key, struct bytes value, struct put_txn *out,
-    struct errinfo *why)
-{
-	struct bytes row;
-	enum err e = row_check(DB_TXN, key, value, &row, why);
-
-	if (e == ERR_OK && key.n != PUT_TXN_ID_SIZE)
-		e = errinfo_set(why, ERR_DAMAGED, "a put transaction: bad key");
-	arena_clear(&w->arena);
-	return e == ERR_OK ? decode((const uint8_t *)key.p, row, &w->arena, out, why) : e;
 }
 
 /*

@@ -48,14 +48,15 @@ enum err put_txns_get(struct store_reader *reader, struct arena *a,
  * Write a transaction: with turn 0 a new one, else what that turn was becomes. With
  * `add.id` the blob is recorded with one reference; with `drop` one is taken from that
  * blob. What `txn` says of the segments must fit.
- * ERR_CHANGED: another request was faster; ERR_BUSY: there are txns_max already.
+ * ERR_CHANGED: another request was faster; ERR_BUSY: there are txns_max already, or
+ * txns_of_owner_max of the same owner.
  */
 struct put_txns_write {
 	struct change change;
 	struct put_txn txn;
 	struct blob add;
 	uint64_t drop;
-	uint64_t txns_max;
+	uint64_t txns_max, txns_of_owner_max;
 };
 void put_txns_write(struct store *store, struct put_txns_write *r);
 

@@ -221,6 +221,7 @@ record(struct state *s)
 
 	s->write.txn.expires_ms = clock_wall_ms() + (int64_t)settings->put_txn_lifetime;
 	s->write.txns_max = settings->put_txns;
+	s->write.txns_of_owner_max = settings->put_txns_per_user;
 	s->write.change = (struct change){.loop = s->call->env->loop, .done = recorded};
 	put_txns_write(s->call->env->store, &s->write);
 }

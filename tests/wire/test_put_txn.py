@@ -276,6 +276,17 @@ class Expiry(unittest.TestCase):
         answer = bed.put("/alice/f", b"y", headers=txn)
         self.assertEqual((answer.status, "unknown transaction" in answer.text), (400, True))
 
+    def test_one_user_does_not_take_all(self):
+        bed = Testbed.start(settings=["put_txns_per_user=2"])
+        self.addCleanup(bed.close)
+        txns = [bed.put(f"/alice/f{n}", b"x", headers=START).headers["x-put-txn-id"] for n in range(2)]
+        refused = bed.put("/alice/f2", b"x", headers=START)
+        self.assertEqual(refused.status, 507)
+        self.assertIn("2 put transactions of yours are unfinished", refused.text)
+        self.assertEqual(bed.put("/bob/f", b"x", "bob", START).status, 202)
+        self.assertEqual(bed.put("/alice/f0", b"", headers={"x-put-txn-id": txns[0], **COMMIT}).status, 201)
+        self.assertEqual(bed.put("/alice/f2", b"x", headers=START).status, 202)
+
 
 if __name__ == "__main__":
     main()

@@ -26,8 +26,11 @@ new_txn(uint8_t number)
 static enum err
 try_write(struct catalogue *c, struct put_txn txn, struct blob add, uint64_t drop)
 {
-	struct put_txns_write r = {
-	    .txn = txn, .add = add, .drop = drop, .txns_max = TXNS_MAX};
+	struct put_txns_write r = {.txn = txn,
+	    .add = add,
+	    .drop = drop,
+	    .txns_max = TXNS_MAX,
+	    .txns_of_owner_max = TXNS_MAX};
 
 	return run(c, put_txns_write, &r);
 }
@@ -131,6 +134,23 @@ there_is_a_limit(void **state)
 	for (uint8_t i = 1; i <= TXNS_MAX; i++)
 		assert_done(c, try_write(c, new_txn(i), (struct blob){0}, 0));
 	assert_err(try_write(c, new_txn(9), (struct blob){0}, 0), ERR_BUSY);
+}
+
+static void
+one_owner_does_not_take_all(void **state)
+{
+	struct catalogue *c = *state;
+	struct put_txns_write r = {.txns_max = TXNS_MAX, .txns_of_owner_max = 1};
+
+	r.txn = new_txn(1);
+	assert_done(c, run(c, put_txns_write, &r));
+	r.txn = new_txn(2);
+	assert_err(run(c, put_txns_write, &r), ERR_BUSY);
+	assert_non_null(strstr(errinfo_text(&r.change.why), "of yours"));
+	r.txn.owner = OWNER + 1;
+	assert_done(c, run(c, put_txns_write, &r));
+	r.txn = read_txn(c, 1); /* going on is no new one */
+	assert_done(c, run(c, put_txns_write, &r));
 }
 
 static void
@@ -295,6 +315,7 @@ main(void)
 	    CATALOGUE_TEST(what_is_written_is_read),
 	    CATALOGUE_TEST(the_second_of_two_changes_is_refused),
 	    CATALOGUE_TEST(there_is_a_limit),
+	    CATALOGUE_TEST(one_owner_does_not_take_all),
 	    CATALOGUE_TEST(a_segment_is_taken_back),
 	    CATALOGUE_TEST(what_is_given_up_leaves_no_bytes),
 	    CATALOGUE_TEST(time_gives_up_what_nobody_goes_on_with),
