@@ -31,7 +31,11 @@ static const struct caps_row rows[] = {
 	NULL},
     {"ivo://ivoa.net/std/VOSpace#recursive-nodeprops-proto", "/async-setprops",
 	CAPS_USE_BASE, NULL},
-    {"vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0", "/pkg", CAPS_USE_FULL, NULL},
+    {"vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0", "/pkg", CAPS_USE_FULL,
+	"A pushToVoSpace transfer with this view, its format application/x-tar and a "
+	"container as its target, gives a URL to which a tar is put; what is in it "
+	"appears "
+	"in the container. The job counts its members."},
     {"vos://cadc.nrc.ca~vospace/CADC/std/VOSpace#nodeprops", "/async-setprops",
 	CAPS_USE_BASE, NULL},
 };

@@ -6,6 +6,7 @@
  *   check   the job waits for it; container and right as they are now ─► op_pass
  *   run     the job is begun ─► unpack
  */
+#include "service/op/file_txn.h"
 #include "service/op/ops.h"
 #include "service/op/package.h"
 #include "service/op/unpack.h"
@@ -43,9 +44,9 @@ check_request(struct op_call *call)
 	if (!call->has_body)
 		return errinfo_set(
 		    &call->why, ERR_INVALID_ARGUMENT, "there is no archive");
-	if (op_header(call, "content-range").p != NULL)
-		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "Content-Range: an archive comes in one piece");
+	if (op_header(call, "content-range").p != NULL || file_txn_asked(call))
+		return errinfo_set(
+		    &call->why, ERR_INVALID_ARGUMENT, "an archive comes in one piece");
 	if (op_header(call, "content-encoding").p != NULL)
 		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
 		    "Content-Encoding: a tar must not be compressed");

@@ -15,7 +15,6 @@
 #include "service/core/check.h"
 #include "service/op/file.h"
 #include "service/op/file_publish.h"
-#include "service/op/service_mode.h"
 #include "service/op/unpack_in.h"
 #include "service/op/unpack_name.h"
 

@@ -21,8 +21,9 @@
  *
  * The job ends by the rules of recursive jobs (server-contract 7.1), its counts those of
  * members: COMPLETED with successcount; ABORTED with errorcount, too, if some failed; ERROR
- * if all did, or if it could not go on. The PUT answers 201 only for COMPLETED, else the
- * first failure and whose it was.
+ * if all did, or if it could not go on. The PUT answers 201 only for COMPLETED, else what
+ * ended it, or the first failure, and whose it was. A checksum the client claims for the
+ * whole archive is not looked at: its files are stored before it is known.
  */
 #ifndef QUARTET_OP_UNPACK_H
 #define QUARTET_OP_UNPACK_H

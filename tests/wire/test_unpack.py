@@ -4,10 +4,7 @@
 import io
 import os
 import random
-import socket
 import tarfile
-import threading
-import time
 import unittest
 import urllib.parse
 import xml.etree.ElementTree as ET
@@ -315,6 +312,40 @@ class Archives(unittest.TestCase, Unpacking):
         self.assertIn("'shut/2'", self.answer.text)
         self.assertEqual(self.tree(path), {"open": None, "open/1": b"1", "open/3": b"3", "shut": None})
 
+    def test_who_may_write_by_a_group_may_unpack_and_owns_what_is_new(self):
+        path = self.container("/public/team", properties={
+            "groupwrite": "ivo://cadc.nrc.ca/gms?team-c", "groupread": "ivo://cadc.nrc.ca/gms?team-c",
+            "ivo://cadc.nrc.ca/vospace/core#inheritPermissions": "true"})
+        self.bed.put(path + "/old", b"alice's")
+        phase, _, message = self.unpack(path, make_tar([("d/new", b"carol's"), ("old", b"new bytes")]), user="carol")
+        self.assertEqual((phase, message), ("COMPLETED", None))
+        self.assertIn("carol", self.node(path + "/d/new", "carol").text.lower())
+        self.assertEqual(self.bed.get(path + "/old", "carol").body, b"new bytes")
+
+    def test_a_transaction_a_range_or_a_coding_is_refused_and_the_job_still_waits(self):
+        path = self.container("/alice/plain")
+        push = self.negotiate(path)
+        url, data = push.endpoints[0][0], make_tar([("a", b"1")])
+        for headers in [{"Content-Range": "bytes 0-1/2"}, {"Content-Encoding": "gzip"},
+                        {"x-put-txn-op": "start"}]:
+            self.assertEqual(self.bed.ask("PUT", url, None, data, headers).status, 400, headers)
+        self.assertEqual(self.bed.ask("PUT", url, None, data).status, 201)
+
+    def test_an_archive_of_unknown_length_is_taken(self):
+        path = self.container("/alice/chunked")
+        push = self.negotiate(path)
+        data = make_tar([("a", b"1" * 100_000), ("b", b"2")])
+        parts = (data[i:i + 10_000] for i in range(0, len(data), 10_000))
+        self.assertEqual(self.bed.ask("PUT", push.endpoints[0][0], None, parts).status, 201)
+        self.assertEqual({n: len(c) for n, c in self.tree(path).items()}, {"a": 100_000, "b": 1})
+
+    def test_a_job_that_was_aborted_before_takes_nothing(self):
+        path = self.container("/alice/early")
+        push = self.negotiate(path)
+        self.bed.ask("POST", push.hops[-1].replace("xfer", "transfers") + "/phase", "alice", "PHASE=ABORT", FORM)
+        self.assertEqual(self.bed.ask("PUT", push.endpoints[0][0], None, make_tar([("a", b"")])).status, 400)
+        self.assertEqual(self.tree(path), {})
+
     def test_a_locked_container_is_refused_at_once_and_a_url_is_of_no_use_when_it_is_locked_later(self):
         path = self.container("/alice/lock")
         push = self.negotiate(path)
@@ -396,6 +427,37 @@ class Archives(unittest.TestCase, Unpacking):
         self.unpack(path, make_tar([("large", large), ("small", b"1")]))
         self.assertLess(self.memory_kib() - before, 48 * 1024)
         self.assertEqual(self.bed.get(path + "/large").body, large)
+
+
+class Restart(unittest.TestCase, Unpacking):
+    def setUp(self):
+        self.bed = Testbed.start(settings=["stop_grace=500ms"])
+        self.addCleanup(self.bed.close)
+
+    def restart(self):
+        self.bed.down()
+        self.bed.up()
+
+    def test_a_job_that_waits_does_so_after_a_restart(self):
+        path = self.container("/alice/later")
+        push = self.negotiate(path)
+        self.restart()
+        end = urllib.parse.urlsplit(push.endpoints[0][0]).path
+        self.assertEqual(self.bed.ask("PUT", end, None, make_tar([("a", b"1")])).status, 201)
+        self.url = urllib.parse.urlsplit(push.hops[-1].replace("xfer", "transfers")).path
+        self.assertEqual(self.job_now()[0], "COMPLETED")
+
+    def test_one_that_the_service_stops_is_over_and_its_files_are_whole(self):
+        path = self.container("/alice/stopped")
+        push = self.negotiate(path)
+        self.url = urllib.parse.urlsplit(push.hops[-1].replace("xfer", "transfers")).path
+        s = Archives.slow_put(self, push.endpoints[0][0], make_tar([("a", b"1"), ("b", bytes(3 * MIB))])[:2 * MIB])
+        self.addCleanup(s.close)
+        wait_until(lambda: self.node(path + "/a").status == 200)
+        self.restart()
+        phase, results, message = self.job_now()
+        self.assertEqual((phase, self.counts(results)), ("ERROR", (1, 1)), message)
+        self.assertEqual(self.tree(path), {"a": b"1"})
 
 
 if __name__ == "__main__":
