@@ -145,13 +145,14 @@ set_names(struct archive_out *a, const struct archive_member *m, struct errinfo 
 	str_add(&text, m->path);
 	if (is_folder)
 		str_addc(&text, '/');
+	/* As bytes of the locale: what is given as UTF-8 comes out composed. */
 	if (!str_failed(&text))
-		archive_entry_set_pathname_utf8(a->entry, text.p);
+		archive_entry_set_pathname(a->entry, text.p);
 	if (m->kind == ARCHIVE_LINK) {
 		str_clear(&text);
 		str_add(&text, m->target);
 		if (!str_failed(&text))
-			archive_entry_set_symlink_utf8(a->entry, text.p);
+			archive_entry_set_symlink(a->entry, text.p);
 	}
 	if (str_failed(&text))
 		e = errinfo_set(why, ERR_NO_MEMORY, "no memory for a name");

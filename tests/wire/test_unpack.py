@@ -98,7 +98,7 @@ class Archives(unittest.TestCase, Unpacking):
         rng = random.Random(7)
         members = [("top", None), ("top/empty", None), ("top/nothing", b""), ("top/" + "n" * 255, b"long"),
                    ("top/" + "/".join("d" * 60 for _ in range(6)) + "/deep", b"deep"),
-                   ("top/été ☃ [1]%41", "é".encode()), ("./top/./dot", b"."),
+                   ("top/été ☃ [1]%41", "é".encode()), ("top/e\u0301", b"not composed"), ("./top/./dot", b"."),
                    ("not/named/before", b"made on the way")]
         members += [(f"many/{i % 20}/file-{i}", rng.randbytes(rng.choice([0, 1, 511, 512, 513, 70_000, 3000])))
                     for i in range(190)]
@@ -421,11 +421,11 @@ class Archives(unittest.TestCase, Unpacking):
 
     def test_a_large_file_in_it_takes_no_more_memory(self):
         path = self.container("/alice/large")
-        small, large = os.urandom(4 * MIB), os.urandom(64 * MIB)
+        small, large = os.urandom(4 * MIB), os.urandom(96 * MIB)
         self.unpack(path, make_tar([("small", small)]))
         before = self.memory_kib()
         self.unpack(path, make_tar([("large", large), ("small", b"1")]))
-        self.assertLess(self.memory_kib() - before, 48 * 1024)
+        self.assertLess(self.memory_kib() - before, 64 * 1024)
         self.assertEqual(self.bed.get(path + "/large").body, large)
 
 

@@ -81,6 +81,33 @@ a_zip_ends_with_its_directory(void **state)
 	str_release(&all);
 }
 
+/* Letters composed of two characters, and such that could be. */
+static void
+names_stay_as_they_are(void **state)
+{
+	static const struct archive_member link = {.kind = ARCHIVE_LINK,
+	    .path = {"e\xcc\x81 \xc3\xa9", 6},
+	    .target = {"o\xcc\x88 \xc3\xb6", 6}};
+	static const enum archive_format formats[] = {ARCHIVE_TAR, ARCHIVE_ZIP};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+		struct archive_out *a;
+		struct errinfo why;
+		struct str all;
+
+		str_init(&all, 1 << 20);
+		assert_ok(archive_out_new(formats[i], &a, &why), &why);
+		assert_ok(archive_out_begin(a, &link, &why), &why);
+		assert_ok(archive_out_finish(a, &why), &why);
+		take_all(a, &all);
+		assert_true(contains(&all, "e\xcc\x81 \xc3\xa9"));
+		assert_true(contains(&all, "o\xcc\x88 \xc3\xb6"));
+		archive_out_free(a);
+		str_release(&all);
+	}
+}
+
 static void
 a_member_gets_what_it_announced(void **state)
 {
@@ -105,6 +132,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_tar_has_its_members_in_blocks),
 	    cmocka_unit_test(a_zip_ends_with_its_directory),
+	    cmocka_unit_test(names_stay_as_they_are),
 	    cmocka_unit_test(a_member_gets_what_it_announced),
 	};
 
