@@ -29,6 +29,7 @@ struct unpack {
 	struct job_part *part;
 	struct path base; /* the container */
 	uint64_t base_id;
+	bool is_lost; /* it is not there any more */
 	struct unpack_in *in;
 	struct loop_timer *tick;
 	void (*step)(struct unpack *u); /* NULL: it waits */
@@ -216,7 +217,7 @@ member_failed(struct unpack *u, enum err e)
 	member_over(u);
 	if (e == ERR_PARENT_LOCKED)
 		e = ERR_NODE_LOCKED;
-	if (is_for_all(e)) {
+	if (is_for_all(e) || u->is_lost) {
 		give_up(u, e, &u->member_call.why);
 		return;
 	}
@@ -255,8 +256,9 @@ look(struct unpack *u)
 	e = nodes_walk(call->env->reader, call->arena, t->path, &t->trail, &call->why);
 	if (e != ERR_OK)
 		return e;
-	if (t->trail.n <= u->base.n || t->trail.node[u->base.n].id != u->base_id)
-		return errinfo_set(&call->why, ERR_CHANGED,
+	u->is_lost = t->trail.n <= u->base.n || t->trail.node[u->base.n].id != u->base_id;
+	if (u->is_lost)
+		return errinfo_set(&call->why, ERR_CONTAINER_NOT_FOUND,
 		    "the container is not where it was when the archive began");
 	t->exists = t->trail.n == t->path.n + 1;
 	if (!t->exists && op_leaf(t)->type != NODE_CONTAINER)

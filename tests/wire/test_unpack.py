@@ -229,7 +229,8 @@ class Archives(unittest.TestCase, Unpacking):
         path = self.container("/alice/cut")
         data = make_tar([("one", b"1" * 2000), ("two", b"2" * 200_000), ("three", b"3")], tarfile.USTAR_FORMAT)
         for n, kept, name in [(200, [], ""), (512 + 100, [], "'one'"), (2560, ["one"], "behind 'one'"),
-                              (2560 + 512 + 100_000, ["one"], "'two'"), (self.end_of(data), ["one", "three", "two"], "behind 'three'")]:
+                              (2560 + 512 + 100_000, ["one"], "'two'"),
+                              (self.end_of(data), ["one", "three", "two"], "behind 'three'")]:
             self.bed.ask("DELETE", "/nodes" + path + "/one", "alice")
             phase, _, message = self.unpack(path, data[:n], status=400)
             self.assertEqual(phase, "ERROR")
@@ -364,11 +365,11 @@ class Archives(unittest.TestCase, Unpacking):
         self.assertIn("'b'", message)
         self.assertEqual(set(self.tree("/alice/quota")), {"a"})
 
-    def slow_put(self, endpoint, data):
+    def slow_put(self, endpoint, data, total=None):
         """Begin a PUT of more than what is sent; the socket."""
         url = urllib.parse.urlsplit(endpoint)
         s = self.bed.socket()
-        s.sendall(f"PUT {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {len(data) + MIB}\r\n\r\n".encode())
+        s.sendall(f"PUT {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {total or len(data) + MIB}\r\n\r\n".encode())
         s.sendall(data)
         return s
 
@@ -402,6 +403,31 @@ class Archives(unittest.TestCase, Unpacking):
         wait_until(lambda: self.job_now()[0] == "ERROR")
         self.assertIn("'b'", self.job_now()[2])
         self.assertEqual(self.tree(path), {"a": b"1"})
+
+    def test_a_container_that_is_moved_away_is_the_end(self):
+        path, other = self.container("/alice/moves"), "/alice/moved"
+        push = self.negotiate(path)
+        self.url = push.hops[-1].replace("xfer", "transfers")
+        data = make_tar([("a", b"1"), ("b", bytes(3 * MIB)), ("c", b"3")])
+        s = self.slow_put(push.endpoints[0][0], data[:2 * MIB], len(data))
+        wait_until(lambda: self.node(path + "/a").status == 200)
+        url = self.job(transfer(self.bed.uri(path), self.bed.uri(other), keep="false"))
+        self.assertEqual(self.run_job(url).findtext(f"{{{UWS}}}phase"), "COMPLETED")
+        self.container(path)
+        s.sendall(data[2 * MIB:])
+        answer = s.recv(4096)
+        s.close()
+        self.assertIn(b" 404 ", answer.split(b"\r\n")[0])
+        self.assertIn("the container is not where it was", self.job_now()[2])
+        self.assertEqual(self.tree(path), {})
+
+    def test_other_methods_have_no_use_of_the_url(self):
+        path = self.container("/alice/other")
+        url = self.negotiate(path).endpoints[0][0]
+        for method, status in [("GET", (400, 403)), ("HEAD", (400, 403)), ("POST", (400, 403)), ("DELETE", (405,))]:
+            self.assertIn(self.bed.ask(method, url).status, status, method)
+        self.assertEqual(self.bed.ask("PUT", url + "/x", None, b"x").status, 403)
+        self.assertEqual(self.bed.ask("PUT", url, None, make_tar([("a", b"1")])).status, 201)
 
     def test_a_url_is_for_one_put_and_for_its_container(self):
         path = self.container("/alice/once")
