@@ -585,6 +585,78 @@ who_is_aborted_or_gone_waits_for_nothing(void **state)
 	assert_int_equal(look(e, JOB_LIST_TRANSFERS, left).phase, JOB_COMPLETED);
 }
 
+static enum err
+begin_part(struct engine *e, struct bytes id, enum job_phase from, struct job_part **out)
+{
+	struct job_ask a = {
+	    .verb = JOB_ASK_BEGIN, .list = JOB_LIST_TRANSFERS, .from_phase = from};
+	enum err err;
+
+	assert_true(job_id_number(id, &a.number)); /* as a token names it */
+	err = ask(e, &a);
+	*out = a.part;
+	return err;
+}
+
+static void
+a_part_brings_the_bytes_a_job_awaits_and_its_counts(void **state)
+{
+	struct engine *e = *state;
+	struct bytes id = make_waiting(e, BYTES("unpack /a"));
+	struct job_part *part, *other;
+	struct job job;
+
+	assert_err(begin_part(e, id, JOB_SUSPENDED, &part), ERR_INVALID_ARGUMENT);
+	assert_err(begin_part(e, id, JOB_EXECUTING, &part), ERR_OK);
+	assert_err(begin_part(e, id, JOB_EXECUTING, &other), ERR_INVALID_ARGUMENT);
+	jobs_moved_by(e->jobs, &e->alice, BYTES("unpack /a")); /* it is somebody's now */
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, id).phase, JOB_EXECUTING);
+	jobs_end_part_counted(part, JOB_ABORTED, NULL, NULL, 3, 1);
+	rig_wait_until(&e->rig, is_quiet);
+	job = look(e, JOB_LIST_TRANSFERS, id);
+	assert_int_equal(job.phase, JOB_ABORTED);
+	assert_int_equal(job.n_results, 3); /* behind what it had */
+	assert_bytes(job.results[0].name, "dataNode");
+	assert_bytes(job.results[1].name, "successcount");
+	assert_bytes(job.results[1].value, "final:3");
+	assert_bytes(job.results[2].name, "errorcount");
+	assert_bytes(job.results[2].value, "final:1");
+	assert_err(begin_part(e, id, JOB_EXECUTING, &other), ERR_INVALID_ARGUMENT);
+}
+
+static void
+a_part_that_did_nothing_counts_nothing(void **state)
+{
+	struct engine *e = *state;
+	struct bytes id = make_waiting(e, BYTES("unpack /a"));
+	struct job_part *part;
+	struct job job;
+
+	assert_err(begin_part(e, id, JOB_EXECUTING, &part), ERR_OK);
+	jobs_end_part_counted(part, JOB_ERROR, err_fault(ERR_QUOTA), "full", 0, 1);
+	rig_wait_until(&e->rig, is_quiet);
+	job = look(e, JOB_LIST_TRANSFERS, id);
+	assert_int_equal(job.phase, JOB_ERROR);
+	assert_int_equal(job.n_results, 1);
+	assert_bytes(job.message, "full");
+}
+
+static void
+a_part_hears_of_an_abort_and_what_it_says_then_counts_no_more(void **state)
+{
+	struct engine *e = *state;
+	struct bytes id = make_waiting(e, BYTES("unpack /a"));
+	struct job_part *part;
+
+	assert_err(begin_part(e, id, JOB_EXECUTING, &part), ERR_OK);
+	assert_false(job_part_is_aborted(part));
+	assert_err(say(e, JOB_ASK_ABORT, JOB_LIST_TRANSFERS, id), ERR_OK);
+	assert_true(job_part_is_aborted(part));
+	jobs_end_part_counted(part, JOB_COMPLETED, NULL, NULL, 1, 0);
+	rig_wait_until(&e->rig, is_quiet);
+	assert_int_equal(look(e, JOB_LIST_TRANSFERS, id).phase, JOB_ABORTED);
+}
+
 static void
 a_list_holds_the_newest_first(void **state)
 {
@@ -697,6 +769,9 @@ main(void)
 	    ENGINE_TEST(moved_bytes_complete_the_newest_job_that_waits_for_them),
 	    ENGINE_TEST(who_waits_in_vain_is_aborted),
 	    ENGINE_TEST(who_is_aborted_or_gone_waits_for_nothing),
+	    ENGINE_TEST(a_part_brings_the_bytes_a_job_awaits_and_its_counts),
+	    ENGINE_TEST(a_part_that_did_nothing_counts_nothing),
+	    ENGINE_TEST(a_part_hears_of_an_abort_and_what_it_says_then_counts_no_more),
 	    ENGINE_TEST(a_list_holds_the_newest_first),
 	    ENGINE_TEST(after_a_restart_long_jobs_go_on),
 	    ENGINE_TEST(after_a_restart_other_running_jobs_are_in_error),
