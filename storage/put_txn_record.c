@@ -10,7 +10,7 @@
 
 #include "storage/pack.h"
 
-enum { VERSION = 1, SEGMENTS_MAX = 1000000 };
+enum { VERSION = 1, SEGMENT_SIZE = 16 };
 
 static void
 pack_optional(struct str *s, struct bytes b)
@@ -71,9 +71,11 @@ static void
 unpack_segments(struct pack_in *in, struct arena *a, struct put_txn *out)
 {
 	size_t n = unpack_u32(in);
-	struct put_txn_segment *segments =
-	    n > SEGMENTS_MAX ? NULL : arena_array(a, struct put_txn_segment, n + 1);
+	struct put_txn_segment *segments = NULL;
 
+	/* A damaged number takes no memory for segments that are not there. */
+	if (n == pack_left(in) / SEGMENT_SIZE)
+		segments = arena_array(a, struct put_txn_segment, n + 1);
 	if (segments == NULL) {
 		in->failed = true;
 		return;
