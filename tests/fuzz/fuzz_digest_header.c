@@ -24,7 +24,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	before = claims;
 	CHECK(digest_header_add(old, false, &claims, NULL) == ERR_OK);
 	CHECK(memcmp(&before, &claims, sizeof claims) == 0);
-	if (digest_header_add(new, true, &claims, NULL) == ERR_OK && before.md5_given)
-		CHECK(memcmp(before.md5, claims.md5, MD5_SIZE) == 0);
+	if (digest_header_add(new, true, &claims, NULL) != ERR_OK)
+		return 0;
+	if (before.md5_given)
+		CHECK(claims.md5_given && memcmp(before.md5, claims.md5, MD5_SIZE) == 0);
+	if (before.sha256_given)
+		CHECK(claims.sha256_given &&
+		      memcmp(before.sha256, claims.sha256, SHA256_SIZE) == 0);
 	return 0;
 }
