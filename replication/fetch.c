@@ -410,7 +410,10 @@ submit(struct copies *c, struct fetch_attempt *a)
 		    (struct location_range){c->layout.data_size + a->page[i] * BLOB_PAGE,
 			BLOB_PAGE, a->pages + i * BLOB_PAGE};
 	a->read = (struct location_read){
-	    .call = {.verb = LOCATION_READ, .loop = c->loop, .done = attempt_done},
+	    .call = {.verb = LOCATION_READ,
+		.loop = c->loop,
+		.done = attempt_done,
+		.quiet = c->quiet},
 	    .id = c->blob.id,
 	    .scattered = c->scattered,
 	    .range = a->range,

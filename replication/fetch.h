@@ -46,6 +46,7 @@ struct copies {
 	location_map tried, bad;
 	struct fetch_attempt *attempt;
 	bool scattered;
+	bool quiet; /* a fetch that begins now wakes nobody: mirror_wake follows */
 	void (*done)(struct copies *c, enum err err);
 	struct piece *piece; /* the result: the receiver's, one reference */
 	struct loop_timer *failed; /* carries a failure through the loop */

@@ -155,6 +155,12 @@ void mirror_put_abandon(struct mirror_put *put);
  */
 enum err mirror_source(struct mirror *m, struct loop *loop, const struct blob *blob,
     uint64_t first, uint64_t n, struct source **out, struct errinfo *why) ERR_CHECKED;
+/*
+ * What the next source_next begins may wait for mirror_wake, which is owed soon: of many
+ * files that are begun one after the other each location is woken once.
+ */
+void mirror_source_quietly(struct source *source);
+void mirror_wake(struct mirror *m);
 
 /* Verified ranges of a blob, see core/stream.h. */
 enum err mirror_reader(struct mirror *m, struct loop *loop, const struct blob *blob,

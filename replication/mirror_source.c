@@ -135,6 +135,7 @@ source_next_slice(struct source *base, struct slice *out)
 		return NEXT_END;
 	s->wanted = true;
 	start_fetch(s);
+	s->copies.quiet = false; /* what begins later is not waited with */
 	return NEXT_LATER;
 }
 
@@ -179,4 +180,17 @@ mirror_source(struct mirror *m, struct loop *loop, const struct blob *blob,
 	m->work++;
 	*out = &s->base;
 	return ERR_OK;
+}
+
+void
+mirror_source_quietly(struct source *source)
+{
+	container_of(source, struct mirror_source, base)->copies.quiet = true;
+}
+
+void
+mirror_wake(struct mirror *m)
+{
+	for (unsigned i = 0; i < m->n; i++)
+		location_wake(m->location[i]);
 }

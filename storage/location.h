@@ -40,6 +40,7 @@ struct location_call {
 	enum location_verb verb;
 	struct loop *loop;
 	void (*done)(struct location_call *call);
+	bool quiet; /* it need not be begun before location_wake, or another call */
 	enum err err;
 	struct errinfo why;
 	uint64_t submitted_us, finished_us;
@@ -49,6 +50,7 @@ struct location_call {
 
 struct location_ops {
 	void (*submit)(struct location *location, struct location_call *call);
+	void (*wake)(struct location *location);
 	bool (*close)(struct location *location, uint64_t wait_ms);
 };
 
@@ -62,6 +64,13 @@ static inline void
 location_submit(struct location *location, struct location_call *call)
 {
 	location->ops->submit(location, call);
+}
+
+/* Begin what was submitted quietly: many calls cost one change of threads then. */
+static inline void
+location_wake(struct location *location)
+{
+	location->ops->wake(location);
 }
 
 /*

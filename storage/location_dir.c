@@ -443,7 +443,18 @@ dir_submit(struct location *location, struct location_call *call)
 	struct location_dir *d = container_of(location, struct location_dir, location);
 
 	call->submitted_us = clock_mono_us();
-	queue_push(&d->queue, &call->item);
+	if (call->quiet)
+		queue_push_quietly(&d->queue, &call->item);
+	else
+		queue_push(&d->queue, &call->item);
+}
+
+static void
+dir_wake(struct location *location)
+{
+	struct location_dir *d = container_of(location, struct location_dir, location);
+
+	queue_wake(&d->queue);
 }
 
 static bool
@@ -492,7 +503,8 @@ dir_close(struct location *location, uint64_t wait_ms)
 	return true;
 }
 
-static const struct location_ops ops = {.submit = dir_submit, .close = dir_close};
+static const struct location_ops ops = {
+    .submit = dir_submit, .wake = dir_wake, .close = dir_close};
 
 enum err
 location_dir_open(

@@ -11,7 +11,7 @@
 
 #include "service/core/check.h"
 
-enum { FILES_MAX = 128 };
+enum { FILES_MAX = 128, READ_AHEAD = 128 * 1024 /* the kernel's usual */ };
 
 struct open_file {
 	struct open_file *next;
@@ -171,6 +171,16 @@ read_ranges(struct run *run)
 	}
 }
 
+static size_t
+asked_bytes(const struct location_read *read)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < read->n; i++)
+		n += read->range[i].n;
+	return n;
+}
+
 static void
 opened(struct io_op *op)
 {
@@ -196,8 +206,9 @@ opened(struct io_op *op)
 	    .users = 1,
 	    .next = d->files};
 	/* Hints: no read-ahead for a few ranges, twice the usual for a whole file. */
-	(void)posix_fadvise(
-	    f->fd, 0, 0, f->scattered ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL);
+	if (f->scattered || asked_bytes(run->read) > READ_AHEAD)
+		(void)posix_fadvise(f->fd, 0, 0,
+		    f->scattered ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL);
 	d->files = f;
 	d->n_files++;
 	run->file = f;

@@ -46,15 +46,28 @@ signal_once(struct queue *q)
 		CHECK(errno == EAGAIN);
 }
 
-void
-queue_push(struct queue *q, struct queue_item *item)
+static void
+push(struct queue *q, struct queue_item *item, bool wakes)
 {
 	item->next = NULL;
 	(void)pthread_mutex_lock(&q->lock);
 	*q->last = item;
 	q->last = &item->next;
-	signal_once(q);
+	if (wakes)
+		signal_once(q);
 	(void)pthread_mutex_unlock(&q->lock);
+}
+
+void
+queue_push(struct queue *q, struct queue_item *item)
+{
+	push(q, item, true);
+}
+
+void
+queue_push_quietly(struct queue *q, struct queue_item *item)
+{
+	push(q, item, false);
 }
 
 void

@@ -36,6 +36,9 @@ void queue_release(struct queue *q);
 
 void queue_push(struct queue *q, struct queue_item *item);
 
+/* The same without waking the consumer, which may sleep until it is woken. */
+void queue_push_quietly(struct queue *q, struct queue_item *item);
+
 /* Wake the consumer without an item. */
 void queue_wake(struct queue *q);
 

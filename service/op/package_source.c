@@ -241,7 +241,10 @@ ask(struct entry *e, struct slice *out)
 static enum err
 fetch_ahead(struct entry *e, struct errinfo *why)
 {
-	if (e->source == NULL || ask(e, &e->first) != NEXT_FAILED)
+	if (e->source == NULL)
+		return ERR_OK;
+	mirror_source_quietly(e->source);
+	if (ask(e, &e->first) != NEXT_FAILED)
 		return ERR_OK;
 	*why = e->source->why;
 	return why->code;
@@ -276,13 +279,13 @@ walk_on(struct package *p, struct errinfo *why)
 static enum err
 fetch_all(struct package *p, size_t from, struct errinfo *why)
 {
-	for (size_t i = from; i < p->n; i++) {
-		enum err e = fetch_ahead(&p->entry[(p->head + i) % p->room], why);
+	enum err e = ERR_OK;
 
-		if (e != ERR_OK)
-			return e;
-	}
-	return ERR_OK;
+	for (size_t i = from; i < p->n && e == ERR_OK; i++)
+		e = fetch_ahead(&p->entry[(p->head + i) % p->room], why);
+	if (p->n > from)
+		mirror_wake(p->call->env->mirror);
+	return e;
 }
 
 /* Fill the queue; what the last step of the walk was. */

@@ -258,6 +258,12 @@ fake_submit(struct location *location, struct location_call *call)
 	}
 }
 
+static inline void
+fake_wake(struct location *location)
+{
+	fakes[location->index].real->wake(location);
+}
+
 static inline bool
 fake_close(struct location *location, uint64_t wait_ms)
 {
@@ -272,7 +278,7 @@ static inline void
 fake_interpose(struct rig *rig)
 {
 	static const struct location_ops ops = {
-	    .submit = fake_submit, .close = fake_close};
+	    .submit = fake_submit, .wake = fake_wake, .close = fake_close};
 
 	for (unsigned i = 0; i < rig->mirror->n; i++) {
 		fakes[i] = (struct fake){.location = rig->mirror->location[i],
