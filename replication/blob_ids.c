@@ -269,6 +269,19 @@ blob_ids_close(struct blob_ids *ids, uint64_t id)
 	free(o);
 }
 
+bool
+blob_ids_is_open(struct blob_ids *ids, uint64_t id)
+{
+	const struct open_id *o;
+
+	(void)pthread_mutex_lock(&ids->lock);
+	o = ids->first;
+	while (o != NULL && o->id < id)
+		o = o->next;
+	(void)pthread_mutex_unlock(&ids->lock);
+	return o != NULL && o->id == id;
+}
+
 void
 blob_ids_swept(struct blob_ids *ids)
 {

@@ -55,6 +55,9 @@ bool blob_ids_take(struct blob_ids *ids, uint64_t *id_out);
 void blob_ids_wait(struct blob_ids *ids, struct blob_ids_waiter *w);
 void blob_ids_close(struct blob_ids *ids, uint64_t id);
 
+/* Is an upload of this process still at it? */
+bool blob_ids_is_open(struct blob_ids *ids, uint64_t id);
+
 /* The leftovers of earlier processes are gone. */
 void blob_ids_swept(struct blob_ids *ids);
 

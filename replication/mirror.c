@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "replication/gc.h"
+#include "replication/repair.h"
 #include "replication/sweep.h"
 #include "service/core/check.h"
 
@@ -77,6 +78,8 @@ make_parts(struct mirror *m, const struct mirror_config *config, struct errinfo 
 		e = sweep_new(m, config->loop, s->sweep_limit, &m->sweep, why);
 	if (e == ERR_OK)
 		e = gc_new(m, config->loop, &m->gc, why);
+	if (e == ERR_OK)
+		e = repair_new(m, config->loop, s, &m->repair, why);
 	if (e == ERR_OK && (m->pins = pins_new()) == NULL)
 		e = errinfo_set(why, ERR_NO_MEMORY, "no memory for pins");
 	return e;
@@ -120,7 +123,14 @@ mirror_start(struct mirror *m)
 	health_start(m->health);
 	sweep_start(m->sweep);
 	gc_start(m->gc);
+	repair_start(m->repair);
 	blob_ids_start(m->ids);
+}
+
+void
+mirror_stop_repairs(struct mirror *m)
+{
+	repair_stop(m->repair);
 }
 
 void
@@ -129,6 +139,7 @@ mirror_stop(struct mirror *m)
 	health_stop(m->health);
 	sweep_stop(m->sweep);
 	gc_stop(m->gc);
+	repair_stop(m->repair);
 	blob_ids_stop(m->ids);
 }
 
@@ -143,6 +154,7 @@ mirror_quiet(const struct mirror *m)
 {
 	return mirror_idle(m) && (m->ids == NULL || blob_ids_quiet(m->ids)) &&
 	       (m->gc == NULL || gc_quiet(m->gc)) &&
+	       (m->repair == NULL || repair_quiet(m->repair)) &&
 	       (m->sweep == NULL || sweep_quiet(m->sweep)) &&
 	       (m->health == NULL || health_quiet(m->health));
 }
@@ -157,6 +169,7 @@ mirror_free(struct mirror *m, uint64_t wait_ms)
 	if (!clean)
 		return false; /* someone still writes into what would be freed */
 	gc_free(m->gc);
+	repair_free(m->repair);
 	sweep_free(m->sweep);
 	health_free(m->health);
 	blob_ids_free(m->ids);

@@ -27,6 +27,7 @@
 #include "service/core/worker.h"
 
 struct gc;
+struct repair;
 struct sweep;
 
 struct mirror {
@@ -36,6 +37,7 @@ struct mirror {
 	struct health *health;
 	struct sweep *sweep;
 	struct gc *gc;
+	struct repair *repair;
 	struct blob_ids *ids;
 	struct pins *pins;
 	struct store *store;
@@ -71,6 +73,8 @@ struct mirror_config {
 enum err mirror_new(const struct mirror_config *config, struct mirror **out,
     struct errinfo *why) ERR_CHECKED;
 void mirror_start(struct mirror *m);
+/* Ahead of that, while uploads and reads still end: no more copies are made. */
+void mirror_stop_repairs(struct mirror *m);
 void mirror_stop(struct mirror *m);
 /* True when no upload or read is left, not even one that settles. Any thread. */
 bool mirror_idle(const struct mirror *m);

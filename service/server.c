@@ -616,13 +616,14 @@ look_if_quiet(struct loop_job *job)
 	s->acknowledged = 1;
 }
 
-/* So that nobody waits for a job any more. */
+/* So that nobody waits for a job any more, nor we for ourselves. */
 static void
-stop_jobs(struct loop_job *job)
+stop_own_work(struct loop_job *job)
 {
 	struct server *s = container_of(job, struct server, background_job);
 
 	jobs_stop(s->jobs);
+	mirror_stop_repairs(s->mirror);
 	s->acknowledged = 1;
 }
 
@@ -694,7 +695,7 @@ server_stop(struct server *s)
 	on_all_loops(s, stop_accepting);
 	close_doors(s);
 	if (s->background_running)
-		on_background(s, stop_jobs);
+		on_background(s, stop_own_work);
 	if (s->pool != NULL && !wait_until_idle(s, s->settings->stop_grace)) {
 		log_warning("%u connections are cut off", s->connections);
 		on_all_loops(s, abort_connections);

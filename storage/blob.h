@@ -81,6 +81,22 @@ struct blob_removed {
 };
 void blob_removed(struct store *store, struct blob_removed *r);
 
+/*
+ * Up to `max` blobs that lack a copy at `location` and whose time it is, those with the
+ * fewest copies first. Damaged rows are passed over.
+ */
+enum err blob_repairs(struct store_reader *reader, unsigned location, int64_t now_ms,
+    uint64_t *ids, size_t max, size_t *n_out, struct errinfo *why) ERR_CHECKED;
+
+/* A repair at `location` failed: it is tried again later, each time after longer. */
+struct blob_postponed {
+	struct change change;
+	uint64_t id;
+	unsigned location;
+	uint64_t first_ms, longest_ms; /* the pause doubles from one to the other */
+};
+void blob_postponed(struct store *store, struct blob_postponed *r);
+
 /* True if a file of blob `id` at `location` is accounted for: by a record's have bit, or
  * by the removal queue. What is neither is garbage. */
 enum err blob_known(struct store_reader *reader, uint64_t id, unsigned location,

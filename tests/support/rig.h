@@ -41,6 +41,7 @@ struct rig {
 	bool (*until)(struct rig *rig);
 	const bool *flag; /* what rig_wait_flag waits for */
 	uint64_t run_until_ms;
+	bool repairs; /* missing copies are made; else they stay missing */
 	const char *io; /* NULL: as QUARTET_TEST_IO says, or "auto" */
 	void (*tune)(struct rig *rig); /* changes settings that were just read */
 	void (*interpose)(struct rig *rig); /* the mirror is there, but not started */
@@ -177,9 +178,11 @@ rig_write_config(struct rig *rig, const char *more)
 	    "hosts = {\"localhost:1\"}\nlisten_tls = {}\n"
 	    "listen_plain = {\"127.0.0.1:0\"}\nmeta_dir = \"%s/meta\"\n"
 	    "meta_map_size = 256MiB\nreserve_percent = 0\nprobe_period = 200ms\n"
+	    "repair_files = %d\n"
 	    "locations = {\"%s/1\", \"%s/2\", \"%s/3\", \"%s/4\"}\n"
 	    "io = \"%s\"\n%s\n",
-	    rig->dir, rig->dir, rig->dir, rig->dir, rig->dir, rig_io(rig), more);
+	    rig->dir, rig->repairs ? 1000 : 0, rig->dir, rig->dir, rig->dir, rig->dir,
+	    rig_io(rig), more);
 	(void)fclose(f);
 	assert_ok(settings_load(path, &rig->settings, &rig->why), &rig->why);
 	if (rig->tune != NULL)

@@ -86,7 +86,8 @@ patience_ended(void *arg)
 static int
 open_bench(void **state)
 {
-	static const struct location_ops ops = {.submit = dummy_submit, .close = dummy_close};
+	static const struct location_ops ops = {
+	    .submit = dummy_submit, .close = dummy_close};
 	struct health_config config = {
 	    .n = LOCATIONS_MAX,
 	    .probe_period_ms = PERIOD_MS,
