@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "replication/repair_copy.h"
+#include "replication/sweep.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
 #include "service/core/log.h"
@@ -11,7 +12,6 @@
 enum {
 	PERIOD_MS = 500,
 	LOOK = 64, /* rows looked at for one that can be done now */
-	FIRST_PAUSE_MS = 5000,
 	LONGEST_PAUSE_MS = 3600000,
 };
 
@@ -33,6 +33,7 @@ struct repair {
 	struct loop *loop;
 	struct store_reader *reader;
 	uint64_t rate, files; /* a second, at each location */
+	uint64_t pause_ms; /* after the first failure of a file */
 	bool stopping;
 	struct lane lane[LOCATIONS_MAX];
 };
@@ -99,10 +100,25 @@ copied(void *arg, enum err err, const struct errinfo *why)
 	    .change = {.loop = lane->r->loop, .done = postponed},
 	    .id = lane->id,
 	    .location = lane->index,
-	    .first_ms = FIRST_PAUSE_MS,
+	    .first_ms = lane->r->pause_ms,
 	    .longest_ms = LONGEST_PAUSE_MS,
 	};
 	blob_postponed(lane->r->m->store, &lane->postponed);
+}
+
+/*
+ * Can files be made there? Not before the sweep is through, which may be about to remove
+ * a leftover with the name of the new file.
+ */
+static bool
+is_ready(const struct lane *lane)
+{
+	const struct mirror *m = lane->r->m;
+	struct sweep_facts sweep;
+
+	sweep_facts(m->sweep, lane->index, &sweep);
+	return (sweep.state == SWEEP_DONE || sweep.state == SWEEP_STOPPED) &&
+	       health_state(m->health, lane->index) == STATE_ONLINE;
 }
 
 /* The first that no upload of ours is still at. */
@@ -139,8 +155,7 @@ next_file(void *arg)
 	};
 
 	CHECK(!lane->busy);
-	if (health_state(r->m->health, lane->index) != STATE_ONLINE ||
-	    !choose(lane, &spec.blob)) {
+	if (!is_ready(lane) || !choose(lane, &spec.blob)) {
 		report(lane);
 		rest(lane, PERIOD_MS);
 		return;
@@ -166,6 +181,7 @@ repair_new(struct mirror *m, struct loop *loop, const struct settings *settings,
 	r->loop = loop;
 	r->rate = settings->repair_rate;
 	r->files = settings->repair_files;
+	r->pause_ms = settings->repair_pause;
 	e = store_reader_new(m->store, &r->reader, why);
 	for (unsigned i = 0; i < m->n && e == ERR_OK; i++) {
 		r->lane[i].r = r;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *   remove tmp ─► read a trailer ─► { pull ─► write }* ─► table, trailer, finish ─► count
- *        │              │                 │                      │                  │
- *        └──────────────┴── fails ──► abandon ◄──────────────────┘     gone: remove ┘
+ *   read a trailer ─► { pull ─► write }* ─► table, trailer, finish ─► count
+ *        │                 │                      │                  │
+ *        └──── fails ──► abandon ◄────────────────┘     gone: remove ┘
+ *
+ * A file of that name that lies there already is left over from a process that ended in
+ * the middle: it is removed, and the copy is tried again.
  *
  * One call is out at a time; between calls it waits for the source, for its turn at the
  * rate, or for nothing.
  */
 #include "replication/repair_copy.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +55,7 @@ struct repair_copy {
 
 	struct loop_timer *timer;
 	bool cancelled, ending;
+	bool leftover, leftover_in_tmp; /* is in the way */
 	enum err err; /* how it ends, once it does */
 	struct errinfo why;
 };
@@ -94,15 +99,45 @@ over(struct repair_copy *c)
 }
 
 static void
+cleared(struct location_call *call)
+{
+	struct location_remove *remove = container_of(call, struct location_remove, call);
+	struct repair_copy *c = container_of(remove, struct repair_copy, remove);
+
+	c->calling = false;
+	if (call->err == ERR_OK)
+		c->err = ERR_BUSY; /* now it can be made */
+	over(c);
+}
+
+/* Nothing of ours is left at the destination. */
+static void
+clear_and_end(struct repair_copy *c)
+{
+	if (!c->leftover) {
+		over(c);
+		return;
+	}
+	c->calling = true;
+	c->remove = (struct location_remove){
+	    .call = {.verb = LOCATION_REMOVE, .loop = c->spec.loop, .done = cleared},
+	    .tmp = c->leftover_in_tmp,
+	    .victim = &c->victim,
+	    .n = 1,
+	};
+	location_submit(destination(c), &c->remove.call);
+}
+
+static void
 abandoned(struct location_call *call)
 {
 	struct location_put *put = container_of(call, struct location_put, call);
 	struct repair_copy *c = container_of(put, struct repair_copy, put);
 
-	/* What could not be removed has the name of an unfinished file: see remove_tmp. */
+	/* What could not be removed is the leftover of the next attempt. */
 	c->calling = false;
 	c->file = NULL;
-	over(c);
+	clear_and_end(c);
 }
 
 /* It has failed; no call is out. */
@@ -120,7 +155,7 @@ give_up(struct repair_copy *c, enum err err, const struct errinfo *why)
 		source_close(c->source);
 	c->source = NULL;
 	if (c->file == NULL) {
-		over(c);
+		clear_and_end(c);
 		return;
 	}
 	c->calling = true;
@@ -146,6 +181,12 @@ static bool
 came_back(struct repair_copy *c, const struct location_call *call)
 {
 	c->calling = false;
+	if (call->err != ERR_OK && call->why.sys == EEXIST) {
+		c->leftover = true;
+		c->leftover_in_tmp = c->put.begin;
+		give_up(c, call->err, &call->why);
+		return false;
+	}
 	if (call->err != ERR_OK) {
 		health_failed(c->spec.m->health, c->spec.location, call->why.sys,
 		    errinfo_text(&call->why));
@@ -450,30 +491,6 @@ read_trailer(struct repair_copy *c)
 	location_submit(c->spec.m->location[location], &t->read.call);
 }
 
-/* Of an earlier repair or upload, which the destination was not there to remove. */
-static void
-tmp_removed(struct location_call *call)
-{
-	struct location_remove *remove = container_of(call, struct location_remove, call);
-	struct repair_copy *c = container_of(remove, struct repair_copy, remove);
-
-	if (came_back(c, call))
-		read_trailer(c);
-}
-
-static void
-remove_tmp(struct repair_copy *c)
-{
-	c->calling = true;
-	c->remove = (struct location_remove){
-	    .call = {.verb = LOCATION_REMOVE, .loop = c->spec.loop, .done = tmp_removed},
-	    .tmp = true,
-	    .victim = &c->victim,
-	    .n = 1,
-	};
-	location_submit(destination(c), &c->remove.call);
-}
-
 /* It begins, its turn at the rate has come, or a trailer does not come. */
 static void
 on_timer(void *arg)
@@ -491,7 +508,7 @@ on_timer(void *arg)
 	} else if (c->source != NULL) {
 		pull(c);
 	} else {
-		remove_tmp(c);
+		read_trailer(c);
 	}
 }
 

@@ -10,7 +10,15 @@
 #include "storage/keys.h"
 #include "storage/pack.h"
 
-enum { VERSION = 1, AT_CRC = 1, AT_REST = 5, RECORD_SIZE = 43, LOCATIONS = 8 };
+enum {
+	VERSION = 1,
+	AT_CRC = 1,
+	AT_REST = 5,
+	RECORD_SIZE = 43,
+	LOCATIONS = 8,
+	REPAIR_ROW_SIZE = 12, /* as in blob_repairs.c */
+	LOST_PAUSE_MS = 1000,
+};
 
 static uint32_t
 record_crc(uint64_t id, const uint8_t *record)
@@ -89,7 +97,7 @@ static enum err
 repair_rows(struct write *w, const struct blob *blob, bool add, struct errinfo *why)
 {
 	unsigned copies = (unsigned)__builtin_popcount(blob->have);
-	static const char row[12]; /* no attempts yet, at once */
+	static const char row[REPAIR_ROW_SIZE]; /* no attempts yet, at once */
 
 	for (unsigned l = 0; l < LOCATIONS; l++) {
 		struct key key = key_urep(copies, l, blob->id);
@@ -132,13 +140,17 @@ queue_removal(struct write *w, uint64_t id, unsigned location,
 	    (struct bytes){(const char *)row, sizeof row}, why);
 }
 
+/*
+ * At all locations that should have it: one that is not known to may hold a copy that was
+ * made when the process ended, before it was counted.
+ */
 static enum err
 queue_removals(struct write *w, const struct blob *blob, struct errinfo *why)
 {
 	enum err e = ERR_OK;
 
 	for (unsigned l = 0; l < LOCATIONS && e == ERR_OK; l++)
-		if (has(blob->have, l))
+		if (has(blob->want, l))
 			e = queue_removal(w, blob->id, l, blob->md5, w->gc_delay_ms, why);
 	return e;
 }
@@ -240,6 +252,22 @@ apply_copied(struct change *change, struct write *w)
 	    w, &blob, (location_map)(blob.have | 1u << r->location), &change->why);
 }
 
+/* The bad file is moved away first: whoever lost it does that now. */
+static enum err
+hold_repair(
+    struct write *w, const struct blob *blob, unsigned location, struct errinfo *why)
+{
+	struct key key =
+	    key_urep((unsigned)__builtin_popcount(blob->have), location, blob->id);
+	uint8_t row[REPAIR_ROW_SIZE] = {0};
+
+	if (!has(blob->want, location))
+		return ERR_OK;
+	pack_store(row + 4, (uint64_t)w->now_ms + LOST_PAUSE_MS, 8);
+	return db_put(w->txn, DB_UREP, key_bytes(&key),
+	    (struct bytes){(const char *)row, sizeof row}, why);
+}
+
 static enum err
 apply_lost(struct change *change, struct write *w)
 {
@@ -249,8 +277,9 @@ apply_lost(struct change *change, struct write *w)
 
 	if (e != ERR_OK)
 		return e;
-	return change_have(
+	e = change_have(
 	    w, &blob, (location_map)(blob.have & ~(1u << r->location)), &change->why);
+	return e == ERR_OK ? hold_repair(w, &blob, r->location, &change->why) : e;
 }
 
 static enum err

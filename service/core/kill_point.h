@@ -17,6 +17,7 @@
  *   s7      the metadata are durable, the answer is not sent  PUT
  *   s8      a late copy is durable and not yet counted        late copy
  *   gc      files are unlinked, their rows not struck off     location and batch
+ *   repair  a missing copy was made and is not yet counted    copy
  */
 #ifndef QUARTET_CORE_KILL_POINT_H
 #define QUARTET_CORE_KILL_POINT_H

@@ -21,10 +21,17 @@ open_repairing(void **state, void (*tune)(struct rig *rig))
 	return 0;
 }
 
+static void
+quick(struct rig *rig)
+{
+	patient(rig);
+	rig->settings.repair_pause = 100;
+}
+
 static int
 open_quick(void **state)
 {
-	return open_repairing(state, patient);
+	return open_repairing(state, quick);
 }
 
 static void

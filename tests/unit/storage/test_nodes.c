@@ -639,7 +639,7 @@ a_deleted_node_is_gone(void **state)
 	assert_err(try_read(c, f, &node), ERR_NODE_NOT_FOUND);
 	assert_err(try_drop(c, f), ERR_NODE_NOT_FOUND);
 	assert_err(blob_get(c->rig.reader, node.blob_id, &blob, &c->why), ERR_NOT_FOUND);
-	assert_int_equal(facts(c).removals_due, 3);
+	assert_int_equal(facts(c).removals_due, 4);
 	assert_size(c, box, 0, 0);
 	assert_done(c, try_drop(c, link));
 	assert_done(c, try_drop(c, inner));

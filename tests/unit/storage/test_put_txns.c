@@ -185,7 +185,7 @@ what_is_given_up_leaves_no_bytes(void **state)
 	assert_done(c, run(c, put_txns_abort, &abort));
 	assert_false(is_there(c, 1, 0));
 	assert_int_equal(references(c, one.id) + references(c, two.id), 0);
-	assert_int_equal(facts(c).removals_due, 6);
+	assert_int_equal(facts(c).removals_due, 8);
 	assert_err(run(c, put_txns_abort, &abort), ERR_NOT_FOUND);
 }
 
