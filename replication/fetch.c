@@ -18,18 +18,21 @@ struct fetch_attempt {
 	bool last; /* past read_deadline, but there is no other to ask */
 	struct piece *piece;
 	uint8_t *pages; /* table pages read along */
-	uint64_t page[2 * FETCH_SEGMENTS_MAX];
+	uint64_t *page; /* behind the ranges */
 	size_t n_pages;
-	struct location_range range[LOCATION_RANGES_MAX];
+	struct location_range range[]; /* of segments and pages */
 };
+
+enum { PAGES_A_SEGMENT = 2 };
 
 static void report_failure(void *arg);
 
 enum err
 copies_init(struct copies *c, struct mirror *m, struct loop *loop,
-    const struct blob *blob, struct errinfo *why)
+    const struct blob *blob, struct segment *segments, struct errinfo *why)
 {
 	*c = (struct copies){
+	    .segment = segments,
 	    .m = m,
 	    .loop = loop,
 	    .blob = *blob,
@@ -171,7 +174,7 @@ collect_pages(struct fetch_attempt *a)
 		     page <= (s->offset + s->n - 1) / per_page; page++) {
 			if (cached_page(c, page) != NULL || is_listed(a, page))
 				continue;
-			CHECK(a->n_pages < 2 * FETCH_SEGMENTS_MAX);
+			CHECK(a->n_pages < PAGES_A_SEGMENT * c->n_segments);
 			a->page[a->n_pages++] = page;
 		}
 	}
@@ -207,8 +210,9 @@ all_ok(struct fetch_attempt *a)
 	for (size_t i = 0; i < c->n_segments; i++)
 		if (!segment_ok(a, &c->segment[i]))
 			return false;
-	for (size_t i = 0; i < a->n_pages; i++)
-		keep_page(c, a->page[i], a->pages + i * BLOB_PAGE);
+	if (c->n_bytes < c->layout.length) /* else nobody asks again */
+		for (size_t i = 0; i < a->n_pages; i++)
+			keep_page(c, a->page[i], a->pages + i * BLOB_PAGE);
 	return true;
 }
 
@@ -378,10 +382,13 @@ attempt_late(void *arg)
 static struct fetch_attempt *
 new_attempt(struct copies *c, unsigned location, struct piece *piece)
 {
-	struct fetch_attempt *a = calloc(1, sizeof *a);
+	size_t pages = PAGES_A_SEGMENT * c->n_segments, ranges = c->n_segments + pages;
+	struct fetch_attempt *a = calloc(
+	    1, sizeof *a + ranges * sizeof a->range[0] + pages * sizeof a->page[0]);
 
 	if (a == NULL)
 		return NULL;
+	a->page = (uint64_t *)(void *)(a->range + ranges);
 	a->m = c->m;
 	a->owner = c;
 	a->location = c->m->location[location];

@@ -41,7 +41,7 @@ struct copies {
 	} slot[PAGE_SLOTS];
 
 	/* The fetch under way. */
-	struct segment segment[FETCH_SEGMENTS_MAX];
+	struct segment *segment;
 	size_t n_segments, n_bytes;
 	location_map tried, bad;
 	struct fetch_attempt *attempt;
@@ -53,9 +53,12 @@ struct copies {
 	struct errinfo why;
 };
 
-/* Pins the blob. ERR_NO_MEMORY. After a failure there is nothing to release. */
+/*
+ * Pins the blob. `segments` is room of the user's for as many as a fetch of his has, at
+ * most FETCH_SEGMENTS_MAX. ERR_NO_MEMORY. After a failure there is nothing to release.
+ */
 enum err copies_init(struct copies *c, struct mirror *m, struct loop *loop,
-    const struct blob *blob, struct errinfo *why) ERR_CHECKED;
+    const struct blob *blob, struct segment *segments, struct errinfo *why) ERR_CHECKED;
 
 /* End it, at any time; `done` is not called any more. */
 void copies_release(struct copies *c);

@@ -23,6 +23,7 @@ enum {
 struct mirror_reader {
 	struct reader base;
 	struct copies copies;
+	struct segment segment[FETCH_SEGMENTS_MAX];
 	const struct range *v; /* what is asked for */
 	size_t n, next; /* ranges; the first that is not done */
 	size_t into; /* bytes of that one that are done */
@@ -228,7 +229,7 @@ mirror_reader(struct mirror *m, struct loop *loop, const struct blob *blob,
 		return errinfo_set(why, ERR_BUSY, "too many transfers at once");
 	r = calloc(1, sizeof *r);
 	e = r == NULL ? errinfo_set(why, ERR_NO_MEMORY, "no memory to read a file")
-		      : copies_init(&r->copies, m, loop, blob, why);
+		      : copies_init(&r->copies, m, loop, blob, r->segment, why);
 	if (e != ERR_OK) {
 		free(r);
 		pool_dismiss(m->pool);

@@ -10,6 +10,7 @@
 struct mirror_source {
 	struct source base;
 	struct copies copies;
+	struct segment segment; /* one at a time */
 	uint64_t at, end; /* what is still to be asked for */
 	uint64_t asked, asked_end; /* what the fetch under way is for */
 	struct slice ready; /* piece NULL: none */
@@ -168,7 +169,7 @@ mirror_source(struct mirror *m, struct loop *loop, const struct blob *blob,
 		return errinfo_set(why, ERR_BUSY, "too many transfers at once");
 	s = calloc(1, sizeof *s);
 	e = s == NULL ? errinfo_set(why, ERR_NO_MEMORY, "no memory to read a file")
-		      : copies_init(&s->copies, m, loop, blob, why);
+		      : copies_init(&s->copies, m, loop, blob, &s->segment, why);
 	if (e != ERR_OK) {
 		free(s);
 		pool_dismiss(m->pool);
