@@ -246,7 +246,7 @@ visit_children(struct tree *t, struct op_call *call, unsigned *seen)
 	struct nodes_trail trail;
 	struct nodes_page page;
 	struct acl_facts facts, child_facts;
-	struct acl_node *child;
+	struct acl_node *child = NULL;
 	struct path path;
 	bool makes_allocations;
 	enum err e = locate(t, call, &trail, &path);

@@ -26,7 +26,8 @@ class Hang(unittest.TestCase):
         self.roots = {n: stack.enter_context(own_file_system(256)) for n in numbers}
         self.bed = FaultBed.start(io=self.engine, settings=[
             "gc_delay=100ms", "probe_period=200ms", f"io_deadline={DEADLINE_S}s",
-            "read_deadline=500ms", "slow_time=500ms", "straggler_wait=100ms"])
+            "read_deadline=500ms", "slow_time=500ms", "straggler_wait=100ms",
+            "repair_pause=200ms"])
         self.addCleanup(self.bed.close)
         self.bed.down()
         for n, root in self.roots.items():

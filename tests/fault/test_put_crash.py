@@ -27,13 +27,14 @@ SMALL, LARGE = 5_000, 3_000_000  # one call to a location, and many
 @unittest.skipUnless(has_kill_points(), "the build has no kill points")
 class Crash(unittest.TestCase):
     def bed_of(self, engine, settings=(), options=()):
-        bed = FaultBed.start(settings=["gc_delay=50ms", *settings], options=options, io=engine)
+        bed = FaultBed.start(settings=["gc_delay=50ms", "repair_files=0", *settings],
+                             options=options, io=engine)
         self.addCleanup(bed.close)
         return bed
 
     def assert_clean(self, bed, files):
         """The locations hold `files` (bytes objects), W copies at least, and nothing else."""
-        health = bed.settle()
+        health = bed.settle(repaired=False)
         blobs = bed.blobs()
         found = [name for here in blobs for name in here]
         self.assertEqual(bed.unfinished(), [])
@@ -148,7 +149,7 @@ class LateCopy(unittest.TestCase):
     def late(self, kill_at):
         with own_file_system() as root, contextlib.ExitStack() as stack:
             bed = FaultBed.start(settings=["gc_delay=50ms", "straggler_wait=100ms",
-                                           "probe_period=10min"])
+                                           "probe_period=10min", "repair_files=0"])
             stack.callback(bed.close)
             client = Client(bed)
             stack.callback(client.close)
@@ -166,7 +167,7 @@ class LateCopy(unittest.TestCase):
                 bed.wait_dead()
                 client.close()
                 bed.up()
-            health = bed.settle()
+            health = bed.settle(repaired=False)
             copies = len(bed.copies(data))
             self.assertEqual(client.get("/alice/late"), (200, data))
             self.assertEqual(bed.unfinished(), [])

@@ -4,7 +4,7 @@
     bed = FaultBed.start(settings=["gc_delay=200ms"])
     bed.kill()                 # kill -9, no good-bye
     bed.up()                   # again, with its data
-    bed.settle()               # sweep and removal have nothing left to do
+    bed.settle()               # sweep, removal and repair have nothing left to do
     bed.blobs()                # what really lies in the locations
 """
 
@@ -112,17 +112,23 @@ class FaultBed(Testbed):
             return self.health()[1]["locations"][number - 1]["state"] == state
         wait_until(the_location_is_in_that_state, limit_s)
 
-    def settle(self, limit_s=30):
-        """Wait until the sweep is over and nothing waits for removal; the health then."""
+    def settle(self, limit_s=30, repaired=True):
+        """Wait until nothing happens by itself any more; the health then.
+
+        The sweep is over, nothing waits for removal, and with all locations there every
+        missing copy has been made again, unless `repaired` is False.
+        """
         found = {}
 
-        def sweep_and_removal_are_done():
+        def all_is_quiet():
             found.update(self.health()[1])
             assert not any(l["sweep"] == "stopped" for l in found["locations"]), found
+            away = not repaired or any(l["state"] != "online" for l in found["locations"])
             return (all(l["sweep"] == "done" for l in found["locations"])
                     and found["store"]["removals_due"] == 0
+                    and (away or found["store"]["repairs_due"] == 0)
                     and found["mirror"]["transfers"] == 0)
-        wait_until(sweep_and_removal_are_done, limit_s)
+        wait_until(all_is_quiet, limit_s)
         return found
 
     def blobs(self):
