@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "service/core/check.h"
+#include "storage/fault.h"
 
 struct db {
 	MDB_env *env;
@@ -23,6 +24,7 @@ struct db {
 struct db_txn {
 	struct db *db;
 	MDB_txn *txn;
+	bool is_child;
 };
 
 struct db_reader {
@@ -247,6 +249,7 @@ db_write_begin(
 	if (txn == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a transaction");
 	txn->db = db;
+	txn->is_child = parent != NULL;
 	code = mdb_txn_begin(db->env, parent == NULL ? NULL : parent->txn, 0, &txn->txn);
 	if (code != 0) {
 		free(txn);
@@ -259,8 +262,12 @@ db_write_begin(
 enum err
 db_commit(struct db_txn *txn, struct errinfo *why)
 {
-	int code = mdb_txn_commit(txn->txn);
+	int code = txn->is_child ? 0 : fault_commit();
 
+	if (code == 0)
+		code = mdb_txn_commit(txn->txn);
+	else
+		mdb_txn_abort(txn->txn);
 	free(txn);
 	return code == 0 ? ERR_OK : fail(code, "commit", why);
 }

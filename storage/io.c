@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-enum err
-io_new(const struct io_config *config, struct io **out, struct errinfo *why)
+#include "storage/io_fault.h"
+
+static enum err
+engine_new(const struct io_config *config, struct io **out, struct errinfo *why)
 {
 	struct errinfo refused = {.code = ERR_OK};
 
@@ -22,4 +24,14 @@ io_new(const struct io_config *config, struct io **out, struct errinfo *why)
 		why->code = ERR_OK;
 	}
 	return io_threads_engine_new(config, out, NULL);
+}
+
+enum err
+io_new(const struct io_config *config, struct io **out, struct errinfo *why)
+{
+	enum err e = engine_new(config, out, why);
+
+	if (e == ERR_OK)
+		io_fault_wrap(config, *out);
+	return e;
 }

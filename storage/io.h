@@ -65,6 +65,7 @@ struct io_config {
 	unsigned depth; /* operations given to the kernel at one time; more wait */
 	unsigned threads; /* of the pool */
 	struct queue *wake; /* io_wait also returns when this has something to take */
+	unsigned location; /* whose it is, from 1: for storage/fault.h */
 };
 
 /* With "auto", `why` says (with ERR_OK) why io_uring was not taken, or is empty. */

@@ -511,8 +511,10 @@ location_dir_open(
     const struct location_dir_config *config, struct location **out, struct errinfo *why)
 {
 	struct location_dir *d = calloc(1, sizeof *d);
-	struct io_config io = {
-	    .engine = config->engine, .depth = config->depth, .threads = config->threads};
+	struct io_config io = {.engine = config->engine,
+	    .depth = config->depth,
+	    .threads = config->threads,
+	    .location = config->index + 1};
 	char name[16];
 	enum err e;
 	int failed;

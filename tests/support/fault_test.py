@@ -164,6 +164,67 @@ class FaultBed(Testbed):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
 
+class FaultyBed(FaultBed):
+    """One whose disks do what they are told (storage/fault.h); only where has_kill_points().
+
+        rule = bed.fault(location=2, op="fsync", errno="EIO", nth=1, times=1)
+        bed.acted(rule)            # on how many operations
+        bed.heal()                 # no rule any more; what hangs goes on
+
+    Rules are in force when `fault` returns, and stay over a restart.
+    """
+
+    def __init__(self, directory, arguments, keep):
+        self.rules = []
+        self.generation = 0
+        self.file = os.path.join(directory, "faults")
+        self.write_rules()
+        super().__init__(directory, arguments, keep)
+
+    def up(self):
+        os.environ["QUARTET_FAULTS"] = self.file
+        try:
+            super().up()
+        finally:
+            del os.environ["QUARTET_FAULTS"]
+
+    def write_rules(self):
+        self.generation += 1
+        lines = [f"generation {self.generation}", *self.rules]
+        with open(self.file + ".new", "w", encoding="ascii") as f:
+            f.writelines(line + "\n" for line in lines)
+        os.rename(self.file + ".new", self.file)
+
+    def state(self):
+        """[(seen, acted)] of the rules, as of now."""
+        found = []
+
+        def the_server_has_read_the_rules():
+            with contextlib.suppress(FileNotFoundError), open(self.file + ".state", encoding="ascii") as f:
+                found[:] = [line.split() for line in f]
+            return found[:1] == [["generation", str(self.generation)]]
+        self.write_rules()
+        if self.is_running():
+            wait_until(the_server_has_read_the_rules, 30, 0.002)
+        return [(int(seen), int(acted)) for seen, acted in found[1:]]
+
+    def fault(self, **words):
+        """One more rule; its number."""
+        self.rules.append(" ".join(f"{key}={value}" for key, value in words.items()))
+        self.state()
+        return len(self.rules) - 1
+
+    def heal(self):
+        self.rules = []
+        self.state()
+
+    def seen(self, rule):
+        return self.state()[rule][0]
+
+    def acted(self, rule):
+        return self.state()[rule][1]
+
+
 class Client:
     """One user on kept-alive connections; a lost connection raises OSError."""
 

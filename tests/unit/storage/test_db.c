@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "scratch.h"
+#include "storage/fault.h"
 #include "tests/support/fake_sync.h"
 
 static void
@@ -454,6 +455,39 @@ readers_of_a_dead_process_are_forgotten(void **state)
 	assert_ok(db_reader_new(s->db, &s->reader, &s->why), &s->why);
 }
 
+#ifdef QUARTET_KILL_POINTS
+
+static void
+set_fault(const char *line)
+{
+	struct fault_rule rule;
+
+	assert_true(fault_parse(line, &rule));
+	(void)fault_add(&rule);
+}
+
+static void
+a_commit_can_be_made_to_fail(void **state)
+{
+	struct scratch *s = *state;
+	struct db_txn *txn = scratch_write(s);
+
+	set_fault("op=commit nth=2 times=1 errno=ENOSPC");
+	put(s, txn, "a", "1");
+	scratch_commit(s, txn);
+	txn = scratch_write(s);
+	scratch_commit(s, scratch_child(s, txn)); /* only whole ones count */
+	put(s, txn, "b", "2");
+	assert_err(db_commit(txn, &s->why), ERR_NO_SPACE);
+	txn = scratch_write(s);
+	assert_missing(s, txn, "b");
+	assert_value(s, txn, "a", "1");
+	scratch_commit(s, txn);
+	fault_clear();
+}
+
+#endif
+
 int
 main(void)
 {
@@ -475,6 +509,9 @@ main(void)
 	    SCRATCH_TEST(a_full_map_spoils_only_the_child_that_filled_it),
 	    SCRATCH_TEST(a_failed_transaction_can_only_be_given_up),
 	    SCRATCH_TEST(a_commit_that_does_not_reach_the_disk_is_an_error),
+#ifdef QUARTET_KILL_POINTS
+	    SCRATCH_TEST(a_commit_can_be_made_to_fail),
+#endif
 	    SCRATCH_TEST(readers_beyond_the_limit_are_told_to_come_back),
 	    SCRATCH_TEST(readers_of_a_dead_process_are_forgotten),
 	};
