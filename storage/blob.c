@@ -347,6 +347,42 @@ blob_get(struct store_reader *reader, uint64_t id, struct blob *out, struct erri
 }
 
 static enum err
+list(struct db_cursor *cursor, uint64_t after, struct blob *out, size_t max,
+    size_t *n_out, struct errinfo *why)
+{
+	struct key from = key_id(after + 1);
+	struct bytes key, value;
+	enum err e = db_cursor_seek(cursor, key_bytes(&from), &key, &value, why);
+
+	while (e == ERR_OK && *n_out < max) {
+		*n_out +=
+		    decode(key_load_u64(key, 0), value, &out[*n_out], NULL) == ERR_OK;
+		e = db_cursor_next(cursor, &key, &value, why);
+	}
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+blob_list(struct store_reader *reader, uint64_t after, struct blob *out, size_t max,
+    size_t *n_out, struct errinfo *why)
+{
+	struct db_cursor *cursor;
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	*n_out = 0;
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_open(txn, DB_BLOB, &cursor, why);
+	if (e == ERR_OK) {
+		e = list(cursor, after, out, max, n_out, why);
+		db_cursor_close(cursor);
+	}
+	store_read_end(reader);
+	return e;
+}
+
+static enum err
 removals(struct db_cursor *cursor, unsigned location, uint64_t after, int64_t now_ms,
     struct blob_removal *out, size_t max, size_t *n_out, struct errinfo *why)
 {

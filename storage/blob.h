@@ -31,6 +31,13 @@ enum err blob_get(struct store_reader *reader, uint64_t id, struct blob *out,
     struct errinfo *why) ERR_CHECKED;
 
 /*
+ * Up to `max` blobs with ids above `after`, ascending. Damaged records are passed over.
+ * *n_out < max: there are no more.
+ */
+enum err blob_list(struct store_reader *reader, uint64_t after, struct blob *out,
+    size_t max, size_t *n_out, struct errinfo *why) ERR_CHECKED;
+
+/*
  * A late or repaired copy at `location` is durable: count it. ERR_NOT_FOUND: the blob is
  * gone, or its file there is in the removal queue; the copy must be removed.
  */

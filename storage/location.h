@@ -58,6 +58,7 @@ struct location {
 	const struct location_ops *ops;
 	unsigned index;
 	const char *name; /* its root, for people */
+	_Atomic unsigned out; /* calls submitted and not answered; for who gives way */
 };
 
 static inline void
@@ -104,7 +105,8 @@ struct location_put {
 
 /*
  * Read ranges of a finished file through the page cache; all or nothing. `scattered`:
- * no read-ahead. Several reads of a file may be out.
+ * no read-ahead. `direct`: past the page cache, what is really on the disk; offsets, sizes
+ * and memory are multiples of BLOB_PAGE then. Several reads of a file may be out.
  */
 struct location_range {
 	uint64_t offset;
@@ -118,7 +120,7 @@ struct location_read {
 	struct location_call call;
 	uint64_t id;
 	uint8_t md5[MD5_SIZE];
-	bool scattered;
+	bool scattered, direct;
 	const struct location_range *range;
 	size_t n;
 };
@@ -149,19 +151,20 @@ struct location_leaf {
 
 /*
  * The files of a leaf directory, or of the place for unfinished files (`tmp`), with
- * trailer_ok set for those whose trailer can be read and names `store`. Blocks the
- * location; for the start-up sweep. `found` (malloc'd) is the caller's afterwards. Names
- * that are none of ours are counted only.
+ * trailer_ok set for those whose trailer can be read and names `store`; with `sizes` their
+ * size instead. Blocks the location; for the start-up sweep and scrubbing. `found`
+ * (malloc'd) is the caller's afterwards. Names that are none of ours are counted only.
  */
 struct location_found {
 	uint64_t id;
 	uint8_t md5[MD5_SIZE];
 	bool trailer_ok;
+	uint64_t size;
 };
 
 struct location_list {
 	struct location_call call;
-	bool tmp;
+	bool tmp, sizes;
 	unsigned leaf;
 	struct location_found *found;
 	size_t n, strangers;

@@ -36,6 +36,7 @@ void
 location_reply(struct location_dir *d, struct location_call *call, enum err err)
 {
 	d->calls--;
+	d->location.out--;
 	call->err = err;
 	call->finished_us = clock_mono_us();
 	call->job.run = reply_on_loop;
@@ -279,6 +280,7 @@ add_entry(struct location_dir *d, struct location_list *list, int dir_fd,
     const char *name, size_t *room)
 {
 	struct location_found found;
+	struct stat st;
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return 0;
@@ -286,7 +288,13 @@ add_entry(struct location_dir *d, struct location_list *list, int dir_fd,
 		list->strangers++;
 		return 0;
 	}
-	found.trailer_ok = !list->tmp && trailer_names_store(d, dir_fd, name);
+	if (list->sizes) {
+		if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			return errno == ENOENT ? 0 : errno; /* removed meanwhile */
+		found.size = (uint64_t)st.st_size;
+	} else {
+		found.trailer_ok = !list->tmp && trailer_names_store(d, dir_fd, name);
+	}
 	if (list->n == *room) {
 		size_t bigger = *room == 0 ? 64 : *room * 2;
 		struct location_found *p = realloc(list->found, bigger * sizeof *p);
@@ -442,6 +450,7 @@ dir_submit(struct location *location, struct location_call *call)
 {
 	struct location_dir *d = container_of(location, struct location_dir, location);
 
+	location->out++;
 	call->submitted_us = clock_mono_us();
 	if (call->quiet)
 		queue_push_quietly(&d->queue, &call->item);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading ranges of a file through the page cache, with a few descriptors kept open.
- * One file may be open twice: with and without read-ahead.
+ * One file may be open twice: with and without read-ahead. A direct read has a descriptor
+ * of its own, which is not kept.
  */
 #include "storage/location_dir.h"
 
@@ -130,6 +131,13 @@ end(struct run *run)
 		location_reply(d, call, ERR_OK);
 }
 
+/* Of a direct read, whose parts are whole pages: what is not ends where the file does. */
+static bool
+is_cut_short(const struct run *run, const struct io_op *op)
+{
+	return run->read->direct && op->result % BLOB_PAGE != 0;
+}
+
 /* A range was read, or a part of it: the kernel may stop at a page it has to wait for. */
 static void
 range_done(struct io_op *op)
@@ -138,7 +146,7 @@ range_done(struct io_op *op)
 
 	if (op->result < 0) {
 		run->failed = run->failed != 0 ? run->failed : (int)-op->result;
-	} else if (op->result == 0) {
+	} else if (op->result == 0 || is_cut_short(run, op)) {
 		run->failed = ENODATA;
 	} else if ((size_t)op->result < op->n) {
 		op->memory = (char *)op->memory + op->result;
@@ -181,6 +189,20 @@ asked_bytes(const struct location_read *read)
 	return n;
 }
 
+/* Let the next read of the file have it too. */
+static void
+keep(struct location_dir *d, const struct location_read *read, struct open_file *f)
+{
+	/* Hints: no read-ahead for a few ranges, twice the usual for a whole file. */
+	if (f->scattered || asked_bytes(read) > READ_AHEAD)
+		(void)posix_fadvise(f->fd, 0, 0,
+		    f->scattered ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL);
+	f->next = d->files;
+	d->files = f;
+	d->n_files++;
+	trim(d);
+}
+
 static void
 opened(struct io_op *op)
 {
@@ -188,6 +210,11 @@ opened(struct io_op *op)
 	struct location_dir *d = run->d;
 	struct open_file *f;
 
+	if (op->result == -EINVAL && op->flags & O_DIRECT) {
+		op->flags &= ~O_DIRECT; /* the file system has no such thing */
+		io_submit(d->io, op);
+		return;
+	}
 	if (op->result < 0) {
 		run->failed = (int)-op->result;
 		end(run);
@@ -204,15 +231,10 @@ opened(struct io_op *op)
 	    .scattered = run->read->scattered,
 	    .fd = (int)op->result,
 	    .users = 1,
-	    .next = d->files};
-	/* Hints: no read-ahead for a few ranges, twice the usual for a whole file. */
-	if (f->scattered || asked_bytes(run->read) > READ_AHEAD)
-		(void)posix_fadvise(f->fd, 0, 0,
-		    f->scattered ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL);
-	d->files = f;
-	d->n_files++;
+	    .forgotten = run->read->direct};
 	run->file = f;
-	trim(d);
+	if (!run->read->direct)
+		keep(d, run->read, f);
 	read_ranges(run);
 }
 
@@ -228,7 +250,8 @@ location_read_start(struct location_dir *d, struct location_read *read)
 	}
 	run->d = d;
 	run->read = read;
-	run->file = take_cached(d, read->id, read->scattered);
+	if (!read->direct)
+		run->file = take_cached(d, read->id, read->scattered);
 	if (run->file != NULL) {
 		read_ranges(run);
 		return;
@@ -237,7 +260,7 @@ location_read_start(struct location_dir *d, struct location_read *read)
 	run->open = (struct io_op){.kind = IO_OPEN,
 	    .fd = d->root_fd,
 	    .path = run->path,
-	    .flags = O_RDONLY | O_CLOEXEC,
+	    .flags = O_RDONLY | O_CLOEXEC | (read->direct ? O_DIRECT : 0),
 	    .done = opened};
 	io_submit(d->io, &run->open);
 }

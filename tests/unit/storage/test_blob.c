@@ -348,6 +348,34 @@ every_flipped_bit_of_a_record_is_noticed(void **state)
 }
 
 static void
+blobs_are_listed_in_pages_and_damaged_ones_passed_over(void **state)
+{
+	struct catalogue *c = *state;
+	uint64_t id[5];
+	struct blob blob[5];
+	struct key key;
+	size_t n;
+
+	for (unsigned i = 0; i < 5; i++) {
+		char name[2] = {(char)('a' + i), '\0'};
+
+		(void)file(c, ROOT, name, i + 1);
+		id[i] = c->last_blob;
+	}
+	key = key_id(id[3]);
+	raw_put(c, DB_BLOB, key_bytes(&key), BYTES("no record"));
+	assert_done(c, blob_list(c->rig.reader, 0, blob, 2, &n, &c->why));
+	assert_int_equal(n, 2);
+	assert_true(blob[0].id == id[0] && blob[1].id == id[1]);
+	assert_int_equal(blob[1].length, 2);
+	assert_done(c, blob_list(c->rig.reader, id[1], blob, 5, &n, &c->why));
+	assert_int_equal(n, 2);
+	assert_true(blob[0].id == id[2] && blob[1].id == id[4]);
+	assert_done(c, blob_list(c->rig.reader, id[4], blob, 5, &n, &c->why));
+	assert_int_equal(n, 0);
+}
+
+static void
 a_bad_row_of_the_queue_is_damage(void **state)
 {
 	struct catalogue *c = *state;
@@ -377,6 +405,7 @@ main(void)
 	    CATALOGUE_TEST(a_file_is_known_by_its_record_or_by_the_queue),
 	    CATALOGUE_TEST(a_copy_that_is_queued_for_removal_is_not_counted),
 	    CATALOGUE_TEST(every_flipped_bit_of_a_record_is_noticed),
+	    CATALOGUE_TEST(blobs_are_listed_in_pages_and_damaged_ones_passed_over),
 	    CATALOGUE_TEST(a_bad_row_of_the_queue_is_damage),
 	};
 

@@ -125,6 +125,65 @@ a_read_under_way_survives_the_removal_of_its_file(void **state)
 	check_descriptors(p, "/blob/00/04/", 0);
 }
 
+static enum err
+read_direct(struct place *p, uint8_t *to, size_t pages)
+{
+	struct location_range range = {0, pages * PAGE, to};
+	struct location_read r = {.call = {.verb = LOCATION_READ},
+	    .id = ID,
+	    .direct = true,
+	    .range = &range,
+	    .n = 1};
+
+	(void)memcpy(r.md5, md5, MD5_SIZE);
+	return run(p, &r.call);
+}
+
+static void
+a_direct_read_leaves_no_descriptor(void **state)
+{
+	struct place *p = *state;
+	static _Alignas(PAGE) uint8_t pages[3 * PAGE];
+
+	store_file(p, ID);
+	assert_ok(read_direct(p, pages, 3), &p->why);
+	assert_int_equal(pages[PAGE - 1], ID % 251);
+	assert_memory_equal(pages + 2 * PAGE, "QRTBLOB1", 8);
+	check_descriptors(p, "/blob/00/04/", 0);
+	assert_int_equal(p->location->out, 0);
+}
+
+static void
+a_direct_read_of_a_file_cut_anywhere_finds_it_damaged(void **state)
+{
+	static const off_t sizes[] = {0, 1, 511, 512, PAGE, PAGE + 100, 3 * PAGE - 1};
+	struct place *p = *state;
+	static _Alignas(PAGE) uint8_t pages[3 * PAGE];
+	char path[256];
+
+	store_file(p, ID);
+	file_path(p, ID, path);
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		assert_int_equal(truncate(path, sizes[i]), 0);
+		assert_err(read_direct(p, pages, 3), ERR_DAMAGED);
+	}
+}
+
+static void
+without_direct_io_it_is_read_through_the_cache(void **state)
+{
+	struct place *p = *state;
+	static _Alignas(PAGE) uint8_t pages[3 * PAGE];
+
+	store_file(p, ID);
+	fake_io_calm(0);
+	fake_io_rule(
+	    0, (struct fake_io_rule){.kinds = FAKE_IO_OPEN, .times = 1, .sys = EINVAL});
+	assert_ok(read_direct(p, pages, 3), &p->why);
+	assert_int_equal(fake_io_count(0, FAKE_IO_OPEN), 2);
+	assert_memory_equal(pages + 2 * PAGE, "QRTBLOB1", 8);
+}
+
 /* Removing */
 
 static void
@@ -254,6 +313,24 @@ a_listing_tells_our_files_from_others(void **state)
 }
 
 static void
+a_listing_of_sizes_looks_into_no_file(void **state)
+{
+	struct place *p = *state;
+	struct location_list r = {
+	    .call = {.verb = LOCATION_LIST}, .sizes = true, .leaf = ID / STORE_ID_BLOCK};
+
+	store_file(p, ID);
+	write_stray(p, "blob/00/04/000000000000138c-01020300000000000000000000000000",
+	    "short", 5);
+	assert_ok(run(p, &r.call), &r.call.why);
+	assert_int_equal(r.n, 2);
+	assert_int_equal(find_id(&r, ID)->size, 3 * PAGE);
+	assert_false(find_id(&r, ID)->trailer_ok);
+	assert_int_equal(find_id(&r, 0x138c)->size, 5);
+	free(r.found);
+}
+
+static void
 a_listing_of_unfinished_files_has_their_ids(void **state)
 {
 	struct place *p = *state;
@@ -283,11 +360,15 @@ main(void)
 	    ATTACHED(a_file_read_again_is_not_opened_again),
 	    ATTACHED(few_descriptors_are_kept_and_none_of_removed_files),
 	    ATTACHED(a_read_under_way_survives_the_removal_of_its_file),
+	    ATTACHED(a_direct_read_leaves_no_descriptor),
+	    ATTACHED(a_direct_read_of_a_file_cut_anywhere_finds_it_damaged),
+	    ATTACHED(without_direct_io_it_is_read_through_the_cache),
 	    ATTACHED(removal_is_durable_and_twice_is_fine),
 	    ATTACHED(a_removal_that_is_not_durable_failed),
 	    ATTACHED(unfinished_files_are_removed_by_their_id),
 	    ATTACHED(a_bad_file_is_put_aside_even_if_one_lies_there),
 	    ATTACHED(a_listing_tells_our_files_from_others),
+	    ATTACHED(a_listing_of_sizes_looks_into_no_file),
 	    ATTACHED(a_listing_of_unfinished_files_has_their_ids),
 	};
 
