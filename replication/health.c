@@ -19,7 +19,8 @@ struct sight {
 	struct location *location;
 	_Atomic enum location_state state;
 	_Atomic unsigned reads;
-	_Atomic uint64_t read_us; /* exponentially weighted */
+	_Atomic uint64_t read_us; /* exponentially weighted; fades while nobody reads */
+	_Atomic bool was_read; /* since the last probe */
 	_Atomic int stuck;
 	_Atomic uint64_t errors;
 	_Atomic unsigned good_probes; /* in a row */
@@ -124,6 +125,10 @@ judge_success(struct sight *s, uint64_t took_ms)
 {
 	struct health *h = s->h;
 
+	/* Or one slow read would keep readers away, and the estimate as it is, for good. */
+	if (!s->was_read)
+		s->read_us = s->read_us / 2;
+	s->was_read = false;
 	if (took_ms > SLOW_PROBE_MS) {
 		suspect(s, "a probe took more than two seconds");
 		return;
@@ -348,6 +353,7 @@ health_read_ended(struct health *h, unsigned location, uint64_t us)
 	uint64_t old = s->read_us;
 
 	s->reads--;
+	s->was_read = true;
 	/* Two loops may lose one another's sample here; it is an estimate. */
 	s->read_us = old == 0 ? us : old - (old >> EWMA_SHIFT) + (us >> EWMA_SHIFT);
 }

@@ -77,7 +77,8 @@ void health_stuck(struct health *h, unsigned location, int change);
 
 /*
  * Reads, for choosing among locations: one begins; one ended after `us`. The score of a
- * location is its recent latency times what is under way there; lower is better.
+ * location is its recent latency times what is under way there; lower is better. What was
+ * slow and is therefore left alone is forgiven with every good probe.
  */
 void health_read_begun(struct health *h, unsigned location);
 void health_read_ended(struct health *h, unsigned location, uint64_t us);

@@ -454,6 +454,24 @@ a_location_with_less_to_do_and_quicker_answers_scores_better(void **state)
 	health_read_ended(b->health, 0, 1000);
 }
 
+static void
+a_slow_answer_is_forgiven_while_nobody_asks_again(void **state)
+{
+	struct bench *b = *state;
+
+	health_read_begun(b->health, 0);
+	health_read_ended(b->health, 0, 8000);
+	(void)after_probe(b, 0, good); /* it was read since the last probe */
+	assert_int_equal(health_read_score(b->health, 0), 8000);
+	(void)after_probe(b, 0, eio);
+	assert_int_equal(health_read_score(b->health, 0), 8000);
+	(void)after_probe(b, 0, good);
+	assert_int_equal(health_read_score(b->health, 0), 4000);
+	for (unsigned i = 0; i < 3; i++)
+		(void)after_probe(b, 0, good);
+	assert_int_equal(health_read_score(b->health, 0), 500);
+}
+
 #define BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
 
 int
@@ -472,6 +490,7 @@ main(void)
 	    BENCH(a_location_stays_hung_while_anything_is_stuck),
 	    BENCH(suspects_are_written_to_only_while_the_quorum_needs_them),
 	    BENCH(a_location_with_less_to_do_and_quicker_answers_scores_better),
+	    BENCH(a_slow_answer_is_forgiven_while_nobody_asks_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
