@@ -9,7 +9,7 @@
  *
  * Threads: any number of readers, each `struct db_reader` used by one thread at a time;
  * one write transaction at a time, and only the writer thread has them.
- * Errors: ERR_NOT_FOUND, ERR_NO_SPACE (disk or map full), ERR_DAMAGED, ERR_IO,
+ * Errors: ERR_NOT_FOUND, ERR_META_FULL (disk or map full), ERR_DAMAGED, ERR_IO,
  * ERR_BUSY (too many readers). After any failure but ERR_NOT_FOUND a write transaction
  * can only be aborted.
  */
@@ -81,7 +81,7 @@ enum err db_write_begin(struct db *db, struct db_txn *parent, struct db_txn **ou
     struct errinfo *why) ERR_CHECKED;
 /*
  * Durable when it returns ERR_OK (a child: merged into its parent). Ends the txn.
- * ERR_NO_SPACE, ERR_NO_MEMORY: nothing was committed. Anything else: the disk may hold it
+ * ERR_META_FULL, ERR_NO_MEMORY: nothing was committed. Anything else: the disk may hold it
  * all the same, which only opening the store again tells.
  */
 enum err db_commit(struct db_txn *txn, struct errinfo *why) ERR_CHECKED;

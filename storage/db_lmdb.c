@@ -61,7 +61,7 @@ fail(int code, const char *what, struct errinfo *why)
 	case MDB_MAP_FULL:
 	case ENOSPC:
 	case EDQUOT:
-		e = ERR_NO_SPACE;
+		e = ERR_META_FULL;
 		break;
 	case MDB_READERS_FULL:
 		e = ERR_BUSY;

@@ -210,7 +210,7 @@ run_batch(
 		w->oldest_open = oldest;
 	else
 		w->counters_changed = true;
-	*open_out = e != ERR_OK && e != ERR_NO_SPACE && e != ERR_NO_MEMORY;
+	*open_out = e != ERR_OK && e != ERR_META_FULL && e != ERR_NO_MEMORY;
 	return e;
 }
 

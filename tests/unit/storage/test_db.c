@@ -337,7 +337,7 @@ a_full_map_spoils_only_the_child_that_filled_it(void **state)
 	put(s, txn, "before", "v");
 	child = scratch_child(s, txn);
 	assert_true(fill(s, child, &e) > 100);
-	assert_int_equal(e, ERR_NO_SPACE);
+	assert_int_equal(e, ERR_META_FULL);
 	db_abort(child);
 	put(s, txn, "after", "v");
 	scratch_commit(s, txn);
@@ -356,7 +356,7 @@ a_failed_transaction_can_only_be_given_up(void **state)
 	enum err e;
 
 	(void)fill(s, txn, &e);
-	assert_int_equal(e, ERR_NO_SPACE);
+	assert_int_equal(e, ERR_META_FULL);
 	assert_int_not_equal(db_write_begin(s->db, txn, &child, &s->why), ERR_OK);
 	assert_int_not_equal(
 	    db_put(txn, DB_META, BYTES("k"), BYTES("v"), &s->why), ERR_OK);
@@ -478,7 +478,7 @@ a_commit_can_be_made_to_fail(void **state)
 	txn = scratch_write(s);
 	scratch_commit(s, scratch_child(s, txn)); /* only whole ones count */
 	put(s, txn, "b", "2");
-	assert_err(db_commit(txn, &s->why), ERR_NO_SPACE);
+	assert_err(db_commit(txn, &s->why), ERR_META_FULL);
 	txn = scratch_write(s);
 	assert_missing(s, txn, "b");
 	assert_value(s, txn, "a", "1");
