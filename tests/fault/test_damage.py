@@ -133,22 +133,22 @@ class Damage(unittest.TestCase):
         for path in files:
             self.client.delete(path)
 
-    def test_one_damaged_warm(self):
+    def test_F18_F19_one_damaged_warm(self):
         self.right_bytes_although(1, False)
 
-    def test_one_damaged_cold(self):
+    def test_F18_F19_one_damaged_cold(self):
         self.right_bytes_although(1, True)
 
-    def test_two_damaged_warm(self):
+    def test_F18_F19_two_damaged_warm(self):
         self.right_bytes_although(2, False)
 
-    def test_two_damaged_cold(self):
+    def test_F18_F19_two_damaged_cold(self):
         self.right_bytes_although(2, True)
 
-    def test_three_damaged_warm(self):
+    def test_F18_F19_three_damaged_warm(self):
         self.right_bytes_although(3, False)
 
-    def test_three_damaged_cold(self):
+    def test_F18_F19_three_damaged_cold(self):
         self.right_bytes_although(3, True)
 
     def test_damaged_while_it_is_read(self):
@@ -198,7 +198,7 @@ class Damage(unittest.TestCase):
             except http.client.IncompleteRead as e:
                 return answer.status, e.partial
 
-    def test_all_damaged_is_an_error_and_never_wrong_bytes(self):
+    def test_F20_all_damaged_is_an_error_and_never_wrong_bytes(self):
         for kind in KINDS:
             for size in (SMALL, LARGE):
                 path, data = f"/alice/lost-{kind.__name__}-{size}", os.urandom(size)

@@ -58,7 +58,7 @@ class Hang(unittest.TestCase):
         names = {name for here in self.bed.blobs() for name in here}
         self.assertEqual(len(names), len(there))
 
-    def test_one_hangs_before_and_in_the_middle(self):
+    def test_F10_one_hangs_before_and_in_the_middle(self):
         self.start(4)
         there = {"/alice/before": self.put("/alice/before", os.urandom(100_000))}
         data = os.urandom(8 * MIB)
@@ -82,7 +82,7 @@ class Hang(unittest.TestCase):
         self.assertEqual(len(self.bed.copies(there["/alice/after"])), 4)
         self.assert_nothing_left(there)
 
-    def test_two_hang_in_the_middle(self):
+    def test_F11_two_hang_in_the_middle(self):
         self.start(3, 4)
         old = self.put("/alice/f", os.urandom(100_000))
         data = os.urandom(6 * MIB)
@@ -99,7 +99,7 @@ class Hang(unittest.TestCase):
         self.assert_nothing_left({"/alice/f": old})
         self.assertEqual(len(self.bed.copies(self.put("/alice/f", data))), 4)
 
-    def test_many_uploads_beside_one_that_hangs(self):
+    def test_F12_many_uploads_beside_one_that_hangs(self):
         self.start(2)
         there = {f"/alice/f{i}": os.urandom(300_000) for i in range(64)}
         answers = []

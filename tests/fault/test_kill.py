@@ -51,7 +51,7 @@ class Kill(unittest.TestCase):
               f"{nodes} nodes at the end", file=sys.stderr)
         self.assertGreater(self.load.done, n)
 
-    def test_what_was_acknowledged_outlives_kill_9(self):
+    def test_F17_what_was_acknowledged_outlives_kill_9(self):
         rounds = max(1, ROUNDS // 5) if sanitizer_of_build() else ROUNDS
         self.rounds(rounds, self.bed.kill)
 

@@ -75,7 +75,7 @@ class Gone(unittest.TestCase):
                     text += part
         return text.split(b"\r\n", 1)[0].decode(), text.decode("latin-1")
 
-    def test_one_gone_is_a_warning_that_names_it(self):
+    def test_F01_F24_F25_one_gone_is_a_warning_that_names_it(self):
         self.assert_health(0, "OK")
         self.put("/alice/before", copies=4)
         self.take_away(2)
@@ -127,7 +127,7 @@ class Gone(unittest.TestCase):
         self.assertEqual(self.bed.unfinished(), [])
         self.check_bytes()
 
-    def test_a_directory_without_marker_stays_empty(self):
+    def test_F26_a_directory_without_marker_stays_empty(self):
         """F26: as if the file system were not mounted."""
         self.put("/alice/before", copies=4)
         place = self.bed.locations[0]
@@ -163,7 +163,7 @@ class Gone(unittest.TestCase):
         self.assert_health(1, "WARNING", self.bed.locations[3])
         self.check_bytes()
 
-    def test_two_swapped_are_refused(self):
+    def test_F27_two_swapped_are_refused(self):
         """F27: each holds what the other should; the marker says so."""
         self.put("/alice/f", copies=4)
         self.client.close()
@@ -180,7 +180,7 @@ class Gone(unittest.TestCase):
         self.check_bytes()
         self.assertEqual((entries(one), entries(two)), before)
 
-    def test_two_gone_refuse_uploads_and_nothing_else(self):
+    def test_F02_two_gone_refuse_uploads_and_nothing_else(self):
         self.put("/alice/f")
         self.assertEqual(self.client.document("PUT", "ContainerNode", "/alice/d"), 201)
         self.take_away(1, 4)

@@ -90,14 +90,14 @@ class Crash(unittest.TestCase):
             del there["/alice/new"]
         client.close()
 
-    def test_at_each_step_of_a_put_uring(self):
+    def test_F16_at_each_step_of_a_put_uring(self):
         self.puts("uring", SMALL, LARGE)
 
     @unittest.skipIf(sanitizer_of_build(), "one engine is enough here; mixed runs both")
-    def test_at_each_step_of_a_put_threads(self):
+    def test_F16_at_each_step_of_a_put_threads(self):
         self.puts("threads", LARGE, SMALL)
 
-    def test_while_files_are_unlinked(self):
+    def test_F16_while_files_are_unlinked(self):
         bed = self.bed_of("auto")
         client = Client(bed)
         kept, gone, replaced = (os.urandom(70_000) for _ in range(3))
@@ -174,10 +174,10 @@ class LateCopy(unittest.TestCase):
             self.assertEqual(health["store"]["repairs_due"], 4 - copies)
             return copies
 
-    def test_it_is_counted_when_it_comes(self):
+    def test_F16_a_late_copy_is_counted_when_it_comes(self):
         self.assertEqual(self.late(None), 4)
 
-    def test_a_crash_before_it_is_counted_leaves_the_repair_row(self):
+    def test_F16_a_crash_before_a_late_copy_is_counted_leaves_its_row(self):
         self.assertEqual(self.late("s8"), QUORUM)
 
 

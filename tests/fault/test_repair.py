@@ -68,7 +68,7 @@ class Repair(unittest.TestCase):
             self.put(f"/alice/f{number}", 1 + number * 977)
         self.put("/alice/large", 5_000_001)
 
-    def test_a_location_that_was_away_gets_what_it_missed(self):
+    def test_F01_F24_a_location_that_was_away_gets_what_it_missed(self):
         self.fill()
         self.take_away(2)
         for number in range(0, 40, 4):
@@ -99,7 +99,7 @@ class Repair(unittest.TestCase):
                 f.seek(0)
                 f.write(bytes([byte ^ 1]))
 
-    def test_damaged_and_removed_copies_come_back(self):
+    def test_F18_F19_damaged_and_removed_copies_come_back(self):
         self.fill()
         bad = {1: [], 2: [], 3: [], 4: []}
         for number, path in enumerate(sorted(self.there)):

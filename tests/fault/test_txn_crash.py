@@ -80,7 +80,7 @@ class TransactionCrash(unittest.TestCase):
         self.bed.settle()
         self.assertEqual(self.client.put(PATH, OLD), 201)
 
-    def test_in_a_segment(self):
+    def test_F36_in_a_segment(self):
         for point in POINTS:
             with self.subTest(point=point):
                 txn = self.start_two()
@@ -92,7 +92,7 @@ class TransactionCrash(unittest.TestCase):
                 self.commit(txn, FIRST + SECOND)
                 self.clean(OLD)
 
-    def test_in_the_commit_of_several(self):
+    def test_F36_in_the_commit_of_several(self):
         for point in ("s1:1", "s3:3", "s5:3", "s6"):
             with self.subTest(point=point):
                 txn = self.start_two()

@@ -106,6 +106,12 @@ class FaultBed(Testbed):
         shutil.move(here, os.path.join(root, "loc"))
         os.symlink(os.path.join(root, "loc"), here)
 
+    def place_metadata(self, root):
+        """The same with the metadata."""
+        here = self.env["QUARTET_META"]
+        shutil.move(here, os.path.join(root, "meta"))
+        os.symlink(os.path.join(root, "meta"), here)
+
     def wait_state(self, number, state, limit_s=30):
         """Until health says so of a location (1 to 4)."""
         def the_location_is_in_that_state():

@@ -66,6 +66,8 @@ def read_environment(path):
 class Testbed:
     """One instance; `env` is what its env file says."""
 
+    wrapper = ()  # a command that scripts/testbed is run by
+
     def __init__(self, directory, arguments, keep):
         self.dir = directory
         self._keep = keep
@@ -87,7 +89,7 @@ class Testbed:
     def _call(self, words, limit_s):
         # The server inherits the output: a file, so that nobody waits for its end.
         with tempfile.TemporaryFile("w+", errors="replace") as log:
-            done = subprocess.run([TESTBED, *words], stdin=subprocess.DEVNULL, stdout=log,
+            done = subprocess.run([*self.wrapper, TESTBED, *words], stdin=subprocess.DEVNULL, stdout=log,
                                   stderr=log, timeout=limit_s, check=False)
             if done.returncode != 0:
                 log.seek(0)
