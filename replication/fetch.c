@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replication/loss.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
 
@@ -216,73 +217,11 @@ all_ok(struct fetch_attempt *a)
 	return true;
 }
 
-/* A copy that is gone or bad: tell the catalogue, then put the file aside. */
-
-struct loss {
-	struct blob_lost lost;
-	struct location_remove remove;
-	struct location_victim victim;
-	struct location *location;
-	struct mirror *m;
-	struct loop *loop;
-	bool is_there;
-};
-
 static void
-loss_free(struct loss *loss)
+note_loss(struct copies *c, const struct location *location, bool is_there)
 {
-	loss->m->work--;
-	free(loss);
-}
-
-static void
-loss_over(struct location_call *call)
-{
-	struct location_remove *r = container_of(call, struct location_remove, call);
-
-	loss_free(container_of(r, struct loss, remove));
-}
-
-static void
-loss_noted(struct change *change)
-{
-	struct loss *loss = container_of(change, struct loss, lost.change);
-
-	if (change->err != ERR_OK || !loss->is_there) {
-		loss_free(loss);
-		return;
-	}
-	loss->remove = (struct location_remove){
-	    .call = {.verb = LOCATION_REMOVE, .loop = loss->loop, .done = loss_over},
-	    .quarantine = true,
-	    .victim = &loss->victim,
-	    .n = 1,
-	};
-	location_submit(loss->location, &loss->remove.call);
-}
-
-static void
-note_loss(struct copies *c, struct location *location, bool is_there)
-{
-	struct loss *loss = calloc(1, sizeof *loss);
-
 	c->bad |= (location_map)(1u << location->index);
-	c->m->bad_blocks += is_there;
-	if (loss == NULL)
-		return; /* the next reader notices it again */
-	*loss = (struct loss){
-	    .lost = {.change = {.loop = c->loop, .done = loss_noted},
-		.id = c->blob.id,
-		.location = location->index},
-	    .victim = {.id = c->blob.id},
-	    .location = location,
-	    .m = c->m,
-	    .loop = c->loop,
-	    .is_there = is_there,
-	};
-	(void)memcpy(loss->victim.md5, c->blob.md5, MD5_SIZE);
-	c->m->work++;
-	blob_lost(c->m->store, &loss->lost);
+	loss_note(c->m, c->loop, &c->blob, location->index, is_there);
 }
 
 /* Attempts */
