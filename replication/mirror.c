@@ -7,6 +7,7 @@
 
 #include "replication/gc.h"
 #include "replication/repair.h"
+#include "replication/scrub.h"
 #include "replication/sweep.h"
 #include "service/core/check.h"
 
@@ -80,6 +81,8 @@ make_parts(struct mirror *m, const struct mirror_config *config, struct errinfo 
 		e = gc_new(m, config->loop, &m->gc, why);
 	if (e == ERR_OK)
 		e = repair_new(m, config->loop, s, &m->repair, why);
+	if (e == ERR_OK)
+		e = scrub_new(m, config->loop, s, &m->scrub, why);
 	if (e == ERR_OK && (m->pins = pins_new()) == NULL)
 		e = errinfo_set(why, ERR_NO_MEMORY, "no memory for pins");
 	return e;
@@ -124,12 +127,14 @@ mirror_start(struct mirror *m)
 	sweep_start(m->sweep);
 	gc_start(m->gc);
 	repair_start(m->repair);
+	scrub_start(m->scrub);
 	blob_ids_start(m->ids);
 }
 
 void
 mirror_stop_repairs(struct mirror *m)
 {
+	scrub_stop(m->scrub);
 	repair_stop(m->repair);
 }
 
@@ -139,7 +144,7 @@ mirror_stop(struct mirror *m)
 	health_stop(m->health);
 	sweep_stop(m->sweep);
 	gc_stop(m->gc);
-	repair_stop(m->repair);
+	mirror_stop_repairs(m);
 	blob_ids_stop(m->ids);
 }
 
@@ -155,6 +160,7 @@ mirror_quiet(const struct mirror *m)
 	return mirror_idle(m) && (m->ids == NULL || blob_ids_quiet(m->ids)) &&
 	       (m->gc == NULL || gc_quiet(m->gc)) &&
 	       (m->repair == NULL || repair_quiet(m->repair)) &&
+	       (m->scrub == NULL || scrub_quiet(m->scrub)) &&
 	       (m->sweep == NULL || sweep_quiet(m->sweep)) &&
 	       (m->health == NULL || health_quiet(m->health));
 }
@@ -169,6 +175,7 @@ mirror_free(struct mirror *m, uint64_t wait_ms)
 	if (!clean)
 		return false; /* someone still writes into what would be freed */
 	gc_free(m->gc);
+	scrub_free(m->scrub);
 	repair_free(m->repair);
 	sweep_free(m->sweep);
 	health_free(m->health);

@@ -28,6 +28,7 @@
 
 struct gc;
 struct repair;
+struct scrub;
 struct sweep;
 
 struct mirror {
@@ -38,6 +39,7 @@ struct mirror {
 	struct sweep *sweep;
 	struct gc *gc;
 	struct repair *repair;
+	struct scrub *scrub;
 	struct blob_ids *ids;
 	struct pins *pins;
 	struct store *store;
@@ -73,7 +75,7 @@ struct mirror_config {
 enum err mirror_new(const struct mirror_config *config, struct mirror **out,
     struct errinfo *why) ERR_CHECKED;
 void mirror_start(struct mirror *m);
-/* Ahead of that, while uploads and reads still end: no more copies are made. */
+/* Ahead of that, while uploads and reads still end: copies are no more made or checked. */
 void mirror_stop_repairs(struct mirror *m);
 void mirror_stop(struct mirror *m);
 /* True when no upload or read is left, not even one that settles. Any thread. */

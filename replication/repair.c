@@ -217,6 +217,12 @@ repair_stop(struct repair *r)
 }
 
 bool
+repair_is_at(const struct repair *r, unsigned location, uint64_t id)
+{
+	return r->lane[location].busy && r->lane[location].id == id;
+}
+
+bool
 repair_quiet(const struct repair *r)
 {
 	for (unsigned i = 0; i < r->m->n; i++)

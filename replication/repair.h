@@ -21,6 +21,8 @@ enum err repair_new(struct mirror *m, struct loop *loop, const struct settings *
 void repair_start(struct repair *repair);
 /* No more work is begun, what is under way is given up. */
 void repair_stop(struct repair *repair);
+/* Is it making the copy of that blob there at the moment? */
+bool repair_is_at(const struct repair *repair, unsigned location, uint64_t id);
 /* True when nothing it asked for is still out. */
 bool repair_quiet(const struct repair *repair);
 /* Only when quiet. */

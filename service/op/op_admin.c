@@ -42,6 +42,23 @@ admin_param(struct op_call *call, const char *name, struct bytes *out)
 }
 
 enum err
+admin_locations(struct op_call *call, location_map *out)
+{
+	struct bytes text = op_param(call, "location");
+	unsigned n = call->env->mirror->n;
+	uint64_t number;
+
+	*out = (location_map)((1U << n) - 1);
+	if (text.p == NULL)
+		return ERR_OK;
+	if (!bytes_u64(text, &number) || number < 1 || number > n)
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "location: '%.*s' is not a number from 1 to %u", BYTES_ARG(text), n);
+	*out = (location_map)(1U << (number - 1));
+	return ERR_OK;
+}
+
+enum err
 admin_name(struct op_call *call, struct bytes *out)
 {
 	struct bytes rest = call->rest;

@@ -4,16 +4,21 @@
  * a monitoring system, one line for people, and the figures behind it.
  *
  *   2 CRITICAL  fewer than W locations writable; a file without a good copy; the metadata
- *               map over 90 % full; a start-up sweep that stopped and asks
- *   1 WARNING   any location not online; copies missing; a location under 10 % free;
- *               not read-write by the operator's order
+ *               map over 90 % full; a start-up sweep or a scrub that stopped and asks
+ *   1 WARNING   any location not online; copies missing; a location under 10 % free; a
+ *               copy that nobody looked at for 21 days; not read-write by the operator's
+ *               order
  *   0 OK
  */
+#include "replication/scrub.h"
 #include "replication/sweep.h"
+#include "service/core/clock.h"
 #include "service/core/isotime.h"
 #include "service/op/op_admin_private.h"
 #include "service/op/ops.h"
 #include "service/op/service_mode.h"
+
+enum { SCRUB_LATE_DAYS = 21 };
 
 struct report {
 	struct op_call *call;
@@ -43,6 +48,34 @@ sweep_name(enum sweep_state state)
 	return names[state];
 }
 
+/* How the checking of copies stands at a location: the age of the oldest check. */
+static json_t *
+scrub_object(struct report *r, unsigned i)
+{
+	struct mirror *m = r->call->env->mirror;
+	const char *name = m->location[i]->name;
+	struct scrub_facts f;
+	int64_t oldest, age_s = 0;
+
+	scrub_facts(m->scrub, i, &f);
+	oldest = f.oldest_ms[SCRUB_DEEP];
+	if (oldest != INT64_MAX)
+		age_s = (clock_wall_ms() - oldest) / 1000;
+	if (age_s > SCRUB_LATE_DAYS * 86400)
+		note(r, 1, "location %u (%s) has copies that were not read for %lld days",
+		    i + 1, name, (long long)(age_s / 86400));
+	for (unsigned k = 0; k < SCRUB_KINDS; k++)
+		if (f.pass[k].state == SCRUB_STOPPED)
+			note(r, 2,
+			    "location %u (%s): checking copies stopped, too many are bad",
+			    i + 1, name);
+	return json_pack("{s:s,s:s,s:I,s:I,s:I}", "deep",
+	    scrub_state_name(f.pass[SCRUB_DEEP].state), "shallow",
+	    scrub_state_name(f.pass[SCRUB_SHALLOW].state), "oldest_seconds",
+	    (json_int_t)age_s, "bad", (json_int_t)f.pass[SCRUB_DEEP].bad, "missing",
+	    (json_int_t)(f.pass[SCRUB_DEEP].missing + f.pass[SCRUB_SHALLOW].missing));
+}
+
 static json_t *
 location_object(struct report *r, unsigned i)
 {
@@ -65,15 +98,16 @@ location_object(struct report *r, unsigned i)
 		    "location %u (%s) holds many files the catalogue does not know",
 		    i + 1, m->location[i]->name);
 	return json_pack(
-	    "{s:i,s:o,s:s,s:o,s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:i,s:I,s:s,s:I,s:I}", "number",
-	    (int)i + 1, "path", admin_text(bytes_of(m->location[i]->name)), "state",
-	    location_state_name(h.state), "reason", admin_text(bytes_of(h.reason)),
-	    "since", since, "engine", mirror_engine(m, i), "free_bytes",
-	    (json_int_t)h.free_bytes, "total_bytes", (json_int_t)h.total_bytes, "errors",
-	    (json_int_t)h.errors, "probes", (json_int_t)h.probes, "stuck", (int)h.stuck,
-	    "reads", (int)h.reads, "read_us", (json_int_t)h.read_us, "sweep",
-	    sweep_name(s.state), "swept", (json_int_t)s.removed, "strangers",
-	    (json_int_t)s.strangers);
+	    "{s:i,s:o,s:s,s:o,s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:i,s:I,s:s,s:I,s:I,s:o}",
+	    "number", (int)i + 1, "path", admin_text(bytes_of(m->location[i]->name)),
+	    "state", location_state_name(h.state), "reason",
+	    admin_text(bytes_of(h.reason)), "since", since, "engine", mirror_engine(m, i),
+	    "free_bytes", (json_int_t)h.free_bytes, "total_bytes",
+	    (json_int_t)h.total_bytes, "errors", (json_int_t)h.errors, "probes",
+	    (json_int_t)h.probes, "stuck", (int)h.stuck, "reads", (int)h.reads, "read_us",
+	    (json_int_t)h.read_us, "sweep", sweep_name(s.state), "swept",
+	    (json_int_t)s.removed, "strangers", (json_int_t)s.strangers, "scrub",
+	    scrub_object(r, i));
 }
 
 static json_t *

@@ -21,6 +21,9 @@ json_t *admin_text(struct bytes text);
 enum err admin_param(
     struct op_call *call, const char *name, struct bytes *out) ERR_CHECKED;
 
+/* The parameter `location`, a number from 1; all of them without it. */
+enum err admin_locations(struct op_call *call, location_map *out) ERR_CHECKED;
+
 /* The decoded name behind the route: "/alice" -> "alice"; .n == 0: none. */
 enum err admin_name(struct op_call *call, struct bytes *out) ERR_CHECKED;
 

@@ -12,6 +12,7 @@ extern const struct op op_admin_group_get;
 extern const struct op op_admin_health;
 extern const struct op op_admin_mode;
 extern const struct op op_admin_quota;
+extern const struct op op_admin_scrub;
 extern const struct op op_admin_user_change;
 extern const struct op op_admin_user_get;
 extern const struct op op_async_delete;
