@@ -24,6 +24,7 @@ struct lane {
 	size_t n;
 	struct location_remove remove;
 	struct blob_removed removed;
+	_Atomic uint64_t all_removed; /* since the start */
 };
 
 struct gc {
@@ -32,6 +33,7 @@ struct gc {
 	struct store_reader *reader;
 	struct loop_timer *timer;
 	bool stopping;
+	_Atomic bool held; /* by the operator */
 	struct lane lane[LOCATIONS_MAX];
 };
 
@@ -43,8 +45,10 @@ struck_off(struct change *change)
 	struct lane *lane = container_of(change, struct lane, removed.change);
 
 	lane->busy = false;
-	if (change->err == ERR_OK)
-		next_batch(lane);
+	if (change->err != ERR_OK)
+		return;
+	lane->all_removed += lane->n;
+	next_batch(lane);
 }
 
 /*
@@ -119,7 +123,7 @@ next_batch(struct lane *lane)
 	struct gc *gc = lane->gc;
 	size_t n;
 
-	if (gc->stopping || lane->busy ||
+	if (gc->stopping || gc->held || lane->busy ||
 	    !is_reachable(health_state(gc->m->health, lane->index)))
 		return;
 	do {
@@ -191,6 +195,24 @@ gc_stop(struct gc *gc)
 {
 	gc->stopping = true;
 	loop_timer_clear(gc->timer);
+}
+
+void
+gc_hold(struct gc *gc, bool held)
+{
+	gc->held = held;
+}
+
+bool
+gc_is_held(const struct gc *gc)
+{
+	return gc->held;
+}
+
+uint64_t
+gc_removed(const struct gc *gc, unsigned location)
+{
+	return gc->lane[location].all_removed;
 }
 
 bool

@@ -20,6 +20,11 @@ enum err gc_new(struct mirror *m, struct loop *loop, struct gc **out,
 void gc_start(struct gc *gc);
 /* No more work is begun. */
 void gc_stop(struct gc *gc);
+/* Unlink nothing more until told otherwise, or go on. Any thread. */
+void gc_hold(struct gc *gc, bool held);
+bool gc_is_held(const struct gc *gc);
+/* Files unlinked at a location since the start. Any thread. */
+uint64_t gc_removed(const struct gc *gc, unsigned location);
 /* True when nothing it asked for is still out. */
 bool gc_quiet(const struct gc *gc);
 /* Only when quiet. */

@@ -101,6 +101,7 @@ mirror_new(const struct mirror_config *config, struct mirror **out, struct errin
 	m->store = config->store;
 	m->pool = config->pool;
 	m->workers = config->workers;
+	m->loop = config->loop;
 	m->write_quorum = (unsigned)s->write_quorum;
 	m->straggler_wait_ms = s->straggler_wait;
 	m->slow_backlog_bytes = s->slow_backlog;
@@ -134,6 +135,7 @@ mirror_start(struct mirror *m)
 void
 mirror_stop_repairs(struct mirror *m)
 {
+	m->stopping = true;
 	scrub_stop(m->scrub);
 	repair_stop(m->repair);
 }

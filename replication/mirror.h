@@ -45,6 +45,8 @@ struct mirror {
 	struct store *store;
 	struct pool *pool;
 	struct worker_pool *workers;
+	struct loop *loop; /* of the background work */
+	_Atomic bool stopping; /* copies are no more made or checked */
 	uint8_t store_uuid[STORE_UUID_SIZE];
 	uint64_t straggler_wait_ms, slow_backlog_bytes, slow_time_ms;
 	uint64_t io_deadline_ms, read_deadline_ms;

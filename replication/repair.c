@@ -19,8 +19,9 @@ enum {
 struct lane {
 	struct repair *r;
 	unsigned index;
-	bool busy;
-	uint64_t id; /* being repaired */
+	_Atomic bool busy;
+	_Atomic uint64_t id; /* being repaired, while busy */
+	_Atomic uint64_t all_made, all_failed; /* since the start */
 	struct repair_copy *copy; /* NULL: its row is being postponed */
 	struct blob_postponed postponed;
 	struct loop_timer *timer; /* until the next file */
@@ -35,6 +36,7 @@ struct repair {
 	uint64_t rate, files; /* a second, at each location */
 	uint64_t pause_ms; /* after the first failure of a file */
 	bool stopping;
+	_Atomic bool held; /* by the operator */
 	struct lane lane[LOCATIONS_MAX];
 };
 
@@ -86,6 +88,7 @@ copied(void *arg, enum err err, const struct errinfo *why)
 	lane->copy = NULL;
 	if (err == ERR_OK || err == ERR_NOT_FOUND) {
 		lane->made += err == ERR_OK;
+		lane->all_made += err == ERR_OK;
 		go_on(lane);
 		return;
 	}
@@ -93,6 +96,7 @@ copied(void *arg, enum err err, const struct errinfo *why)
 		rest(lane, PERIOD_MS); /* nothing is wrong with the file */
 		return;
 	}
+	lane->all_failed++;
 	if (lane->failed++ == 0)
 		log_warning("location %u: the copy of blob %llu could not be made: %s",
 		    lane->index + 1, (unsigned long long)lane->id, errinfo_text(why));
@@ -155,7 +159,7 @@ next_file(void *arg)
 	};
 
 	CHECK(!lane->busy);
-	if (!is_ready(lane) || !choose(lane, &spec.blob)) {
+	if (r->held || !is_ready(lane) || !choose(lane, &spec.blob)) {
 		report(lane);
 		rest(lane, PERIOD_MS);
 		return;
@@ -214,6 +218,27 @@ repair_stop(struct repair *r)
 		if (r->lane[i].copy != NULL)
 			repair_copy_cancel(r->lane[i].copy);
 	}
+}
+
+void
+repair_hold(struct repair *r, bool held)
+{
+	r->held = held;
+}
+
+bool
+repair_is_held(const struct repair *r)
+{
+	return r->held;
+}
+
+void
+repair_facts(const struct repair *r, unsigned location, struct repair_facts *out)
+{
+	const struct lane *lane = &r->lane[location];
+
+	*out = (struct repair_facts){
+	    lane->all_made, lane->all_failed, lane->busy ? lane->id : 0};
 }
 
 bool

@@ -21,6 +21,18 @@ enum err repair_new(struct mirror *m, struct loop *loop, const struct settings *
 void repair_start(struct repair *repair);
 /* No more work is begun, what is under way is given up. */
 void repair_stop(struct repair *repair);
+/* Begin no more until told otherwise, or go on; what is under way is finished. Any thread. */
+void repair_hold(struct repair *repair, bool held);
+bool repair_is_held(const struct repair *repair);
+
+/* Since the start, at a location. Any thread. */
+struct repair_facts {
+	uint64_t made, failed;
+	uint64_t id; /* the blob that is being copied; 0: none */
+};
+void repair_facts(
+    const struct repair *repair, unsigned location, struct repair_facts *out);
+
 /* Is it making the copy of that blob there at the moment? */
 bool repair_is_at(const struct repair *repair, unsigned location, uint64_t id);
 /* True when nothing it asked for is still out. */

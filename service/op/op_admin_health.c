@@ -6,10 +6,12 @@
  *   2 CRITICAL  fewer than W locations writable; a file without a good copy; the metadata
  *               map over 90 % full; a start-up sweep or a scrub that stopped and asks
  *   1 WARNING   any location not online; copies missing; a location under 10 % free; a
- *               copy that nobody looked at for 21 days; not read-write by the operator's
- *               order
+ *               copy that nobody looked at for 21 days; repair or removal stopped, or not
+ *               read-write, by the operator's order
  *   0 OK
  */
+#include "replication/gc.h"
+#include "replication/repair.h"
 #include "replication/scrub.h"
 #include "replication/sweep.h"
 #include "service/core/clock.h"
@@ -178,6 +180,17 @@ note_mode(struct report *r)
 }
 
 static void
+note_stopped(struct report *r)
+{
+	const struct mirror *m = r->call->env->mirror;
+
+	if (repair_is_held(m->repair))
+		note(r, 1, "missing copies are not made, by order (quartet repair)");
+	if (gc_is_held(m->gc))
+		note(r, 1, "deleted bytes are not removed, by order (quartet gc)");
+}
+
+static void
 run_health(struct op_call *call)
 {
 	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
@@ -186,6 +199,7 @@ run_health(struct op_call *call)
 	json_t *mirror = mirror_object(&r);
 
 	note_mode(&r);
+	note_stopped(&r);
 	admin_reply(call, 200,
 	    json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:s}", "code", r.code, "status",
 		words[r.code], "notes", r.notes, "locations", locations, "store", store,

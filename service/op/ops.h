@@ -7,14 +7,17 @@
 
 #include "service/op/op.h"
 
+extern const struct op op_admin_gc;
 extern const struct op op_admin_group_change;
 extern const struct op op_admin_group_get;
 extern const struct op op_admin_health;
 extern const struct op op_admin_mode;
 extern const struct op op_admin_quota;
+extern const struct op op_admin_repair;
 extern const struct op op_admin_scrub;
 extern const struct op op_admin_user_change;
 extern const struct op op_admin_user_get;
+extern const struct op op_admin_verify;
 extern const struct op op_async_delete;
 extern const struct op op_async_setprops;
 extern const struct op op_availability;

@@ -47,22 +47,23 @@ fail(struct tool_answer *out, const char *text)
 
 static CURLcode
 perform(CURL *curl, const struct settings *settings, const char *url, const char *form,
-    struct str *text)
+    long timeout_s, struct str *text)
 {
 	(void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, settings->admin_socket);
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, text);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
 	(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	if (form != NULL)
 		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form);
 	return curl_easy_perform(curl);
 }
 
-bool
-tool_ask(const struct settings *settings, const char *path,
-    const struct tool_field *fields, int n_fields, struct tool_answer *out)
+/* timeout_s 0: none. */
+static bool
+ask(const struct settings *settings, const char *path, const struct tool_field *fields,
+    int n_fields, long timeout_s, struct tool_answer *out)
 {
 	CURL *curl = curl_easy_init();
 	struct str text, form, url;
@@ -77,7 +78,8 @@ tool_ask(const struct settings *settings, const char *path,
 	str_init(&url, FORM_MAX);
 	str_addf(&url, "http://quartet%s", path);
 	encode_form(&form, fields, n_fields);
-	code = perform(curl, settings, url.p, n_fields > 0 ? form.p : NULL, &text);
+	code = perform(
+	    curl, settings, url.p, n_fields > 0 ? form.p : NULL, timeout_s, &text);
 	if (code == CURLE_OK) {
 		(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &out->status);
 		str_addc(&text, '\0');
@@ -94,6 +96,20 @@ tool_ask(const struct settings *settings, const char *path,
 	str_release(&url);
 	curl_easy_cleanup(curl);
 	return code == CURLE_OK;
+}
+
+bool
+tool_ask(const struct settings *settings, const char *path,
+    const struct tool_field *fields, int n_fields, struct tool_answer *out)
+{
+	return ask(settings, path, fields, n_fields, TIMEOUT_S, out);
+}
+
+bool
+tool_ask_patiently(const struct settings *settings, const char *path,
+    const struct tool_field *fields, int n_fields, struct tool_answer *out)
+{
+	return ask(settings, path, fields, n_fields, 0, out);
 }
 
 void

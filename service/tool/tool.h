@@ -47,6 +47,9 @@ struct tool_answer {
  */
 bool tool_ask(const struct settings *settings, const char *path,
     const struct tool_field *fields, int n_fields, struct tool_answer *out);
+/* The same, for as long as it takes. */
+bool tool_ask_patiently(const struct settings *settings, const char *path,
+    const struct tool_field *fields, int n_fields, struct tool_answer *out);
 void tool_answer_release(struct tool_answer *a);
 
 /* Ask, and print the fault if there is one; 0 with the answer left in *out. */

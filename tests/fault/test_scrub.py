@@ -225,6 +225,66 @@ class Scrub(ScrubTest):
         self.wait_over("shallow")
         self.wait_repaired()
 
+    def verify(self, path):
+        status, text = self.bed.tool("--json", "verify", path)
+        return status, [copy["result"] for copy in json.loads(text)["copies"]] if status < 3 else text
+
+    def test_the_copies_of_one_file_are_verified(self):
+        self.assertEqual(self.verify("/alice/large"), (0, ["good"] * 4))
+        self.assertEqual(self.verify("/alice/f70"), (0, ["good"] * 4))
+        copies = self.copies("/alice/large")
+        flip(copies[1], 4_999_999)
+        os.unlink(copies[3])
+        before = self.disks()
+        self.assertEqual(self.verify("/alice/large"), (1, ["good", "bad", "good", "missing"]))
+        status, text = self.bed.tool("verify", "/alice/large")
+        self.assertEqual(status, 1)
+        self.assertEqual([line.split()[:2] for line in text.splitlines()],
+                         [["1", "good"], ["2", "bad"], ["3", "good"], ["4", "missing"]])
+        self.assertEqual(self.disks(), before)
+        flip(copies[0], 0)
+        flip(copies[2], -1)
+        self.assertEqual(self.verify("/alice/large"), (2, ["bad", "bad", "bad", "missing"]))
+        flip(copies[0], 0)
+        flip(copies[2], -1)
+        self.run_pass("deep")
+        self.wait_repaired()
+        self.assertEqual(self.verify("/alice/large"), (0, ["good"] * 4))
+        self.assertEqual(self.client.put("/alice/empty", b""), 201)
+        self.assertEqual(self.verify("/alice/empty"), (0, []))
+        self.client.delete("/alice/empty")
+        for path in ("/alice", "/alice/none", "alice"):
+            self.assertEqual(self.bed.tool("verify", path)[0], 3, path)
+
+    def test_repair_and_removal_wait_while_they_are_stopped(self):
+        for what in ("repair", "gc"):
+            self.assertEqual(self.bed.tool(what, "begin")[0], 64)
+            status, text = self.bed.tool(what, "stop")
+            self.assertEqual((status, text.splitlines()[0]), (0, "stopped, 0 due"))
+        status, text = self.bed.tool("health")
+        self.assertEqual(status, 1, text)
+        self.assertIn("by order", text)
+        os.unlink(self.copy(1, "/alice/f80"))
+        self.assertEqual(self.run_pass("shallow")[0]["missing"], 1)
+        self.assertEqual(self.client.put("/alice/gone", b"gone"), 201)
+        self.client.delete("/alice/gone")
+
+        def due(what):
+            return json.loads(self.bed.tool("--json", what, "status")[1])["due"]
+
+        def both_are_due():
+            return (due("repair"), due("gc")) == (1, 4)
+        wait_until(both_are_due, 10)
+        self.run_pass("shallow")  # takes longer than either would
+        self.assertEqual((due("repair"), due("gc")), (1, 4))
+        for what in ("repair", "gc"):
+            self.assertEqual(self.bed.tool(what, "start")[0], 0)
+        self.wait_repaired()
+        done = json.loads(self.bed.tool("--json", "repair", "status")[1])
+        self.assertEqual((done["state"], done["due"]), ("running", 0))
+        self.assertGreater(done["locations"][0]["done"], 0)
+        self.assertEqual(self.bed.tool("health")[0], 0)
+
     def test_wrong_words_are_refused(self):
         for words in ([], ["status", "x"], ["start", "--fast"], ["start", "--location"], ["begin"]):
             self.assertEqual(self.bed.tool("scrub", *words)[0], 64, words)
