@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replication/census.h"
 #include "replication/gc.h"
 #include "replication/repair.h"
 #include "replication/scrub.h"
@@ -83,6 +84,8 @@ make_parts(struct mirror *m, const struct mirror_config *config, struct errinfo 
 		e = repair_new(m, config->loop, s, &m->repair, why);
 	if (e == ERR_OK)
 		e = scrub_new(m, config->loop, s, &m->scrub, why);
+	if (e == ERR_OK)
+		e = census_new(m, config->loop, &m->census, why);
 	if (e == ERR_OK && (m->pins = pins_new()) == NULL)
 		e = errinfo_set(why, ERR_NO_MEMORY, "no memory for pins");
 	return e;
@@ -129,6 +132,7 @@ mirror_start(struct mirror *m)
 	gc_start(m->gc);
 	repair_start(m->repair);
 	scrub_start(m->scrub);
+	census_start(m->census);
 	blob_ids_start(m->ids);
 }
 
@@ -147,6 +151,7 @@ mirror_stop(struct mirror *m)
 	sweep_stop(m->sweep);
 	gc_stop(m->gc);
 	mirror_stop_repairs(m);
+	census_stop(m->census);
 	blob_ids_stop(m->ids);
 }
 
@@ -179,6 +184,7 @@ mirror_free(struct mirror *m, uint64_t wait_ms)
 	gc_free(m->gc);
 	scrub_free(m->scrub);
 	repair_free(m->repair);
+	census_free(m->census);
 	sweep_free(m->sweep);
 	health_free(m->health);
 	blob_ids_free(m->ids);

@@ -26,6 +26,7 @@
 #include "service/core/stream.h"
 #include "service/core/worker.h"
 
+struct census;
 struct gc;
 struct repair;
 struct scrub;
@@ -40,6 +41,7 @@ struct mirror {
 	struct gc *gc;
 	struct repair *repair;
 	struct scrub *scrub;
+	struct census *census;
 	struct blob_ids *ids;
 	struct pins *pins;
 	struct store *store;
@@ -54,7 +56,7 @@ struct mirror {
 	_Atomic unsigned work; /* uploads and reads, and what they left behind */
 	/* For metrics and health. */
 	_Atomic uint64_t reads_lost, quorum_failures, bytes_stored, bytes_read,
-	    bad_blocks;
+	    bad_blocks, bytes_repaired;
 };
 
 /*

@@ -21,6 +21,7 @@ struct lane {
 	unsigned index;
 	_Atomic bool busy;
 	_Atomic uint64_t id; /* being repaired, while busy */
+	uint64_t length; /* of that */
 	_Atomic uint64_t all_made, all_failed; /* since the start */
 	struct repair_copy *copy; /* NULL: its row is being postponed */
 	struct blob_postponed postponed;
@@ -89,6 +90,8 @@ copied(void *arg, enum err err, const struct errinfo *why)
 	if (err == ERR_OK || err == ERR_NOT_FOUND) {
 		lane->made += err == ERR_OK;
 		lane->all_made += err == ERR_OK;
+		if (err == ERR_OK)
+			lane->r->m->bytes_repaired += lane->length;
 		go_on(lane);
 		return;
 	}
@@ -165,6 +168,7 @@ next_file(void *arg)
 		return;
 	}
 	lane->id = spec.blob.id;
+	lane->length = spec.blob.length;
 	lane->begun_ms = clock_mono_ms();
 	lane->copy = repair_copy_new(&spec);
 	lane->busy = lane->copy != NULL;

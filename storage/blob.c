@@ -64,8 +64,8 @@ decode(uint64_t id, struct bytes value, struct blob *out, struct errinfo *why)
 	return ERR_OK;
 }
 
-static enum err
-load(struct db_txn *txn, uint64_t id, struct blob *out, struct errinfo *why)
+enum err
+blob_load(struct db_txn *txn, uint64_t id, struct blob *out, struct errinfo *why)
 {
 	struct key key = key_id(id);
 	struct bytes value;
@@ -159,7 +159,7 @@ queue_removals(struct write *w, const struct blob *blob, struct errinfo *why)
 static enum err
 load_named(struct write *w, uint64_t id, struct blob *out, struct errinfo *why)
 {
-	enum err e = load(w->txn, id, out, why);
+	enum err e = blob_load(w->txn, id, out, why);
 
 	return e == ERR_NOT_FOUND ? errinfo_set(why, ERR_DAMAGED,
 					"blob %llu has no record", (unsigned long long)id)
@@ -239,7 +239,7 @@ apply_copied(struct change *change, struct write *w)
 	struct blob_copied *r = container_of(change, struct blob_copied, change);
 	struct blob blob;
 	bool queued;
-	enum err e = load(w->txn, r->id, &blob, &change->why);
+	enum err e = blob_load(w->txn, r->id, &blob, &change->why);
 
 	if (e == ERR_OK)
 		e = is_queued(w->txn, r->id, r->location, &queued, &change->why);
@@ -273,7 +273,7 @@ apply_lost(struct change *change, struct write *w)
 {
 	struct blob_lost *r = container_of(change, struct blob_lost, change);
 	struct blob blob;
-	enum err e = load(w->txn, r->id, &blob, &change->why);
+	enum err e = blob_load(w->txn, r->id, &blob, &change->why);
 
 	if (e != ERR_OK)
 		return e;
@@ -341,7 +341,7 @@ blob_get(struct store_reader *reader, uint64_t id, struct blob *out, struct erri
 
 	if (e != ERR_OK)
 		return e;
-	e = load(txn, id, out, why);
+	e = blob_load(txn, id, out, why);
 	store_read_end(reader);
 	return e;
 }
@@ -434,7 +434,7 @@ blob_known(struct store_reader *reader, uint64_t id, unsigned location, bool *kn
 
 	if (e != ERR_OK)
 		return e;
-	e = load(txn, id, &blob, why);
+	e = blob_load(txn, id, &blob, why);
 	if (e == ERR_NOT_FOUND)
 		e = ERR_OK;
 	*known_out = has(blob.have, location);

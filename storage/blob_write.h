@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blob_write - blob records inside a change. Internal to storage; the writer's thread.
+ * blob_write - blob records inside a transaction. Internal to storage; changes on the
+ * writer's thread.
  */
 #ifndef QUARTET_STORAGE_BLOB_WRITE_H
 #define QUARTET_STORAGE_BLOB_WRITE_H
 
 #include "storage/blob.h"
 #include "storage/write.h"
+
+/* ERR_NOT_FOUND: gone. */
+enum err blob_load(
+    struct db_txn *txn, uint64_t id, struct blob *out, struct errinfo *why) ERR_CHECKED;
 
 /* A new blob with one reference, and repair rows for the copies it lacks. */
 enum err blob_write_new(

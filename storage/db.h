@@ -53,6 +53,8 @@ struct db_cursor;
 struct db_stats {
 	uint64_t map_bytes, used_bytes;
 	unsigned readers;
+	uint64_t
+	    oldest_reader_us; /* the longest open read transaction of ours; 0: none */
 };
 
 /*

@@ -10,15 +10,19 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "service/core/check.h"
+#include "service/core/clock.h"
 #include "storage/fault.h"
 
 struct db {
 	MDB_env *env;
 	MDB_dbi tables[DB_TABLES];
+	pthread_mutex_t lock; /* of the list of readers */
+	struct db_reader *readers;
 };
 
 struct db_txn {
@@ -30,6 +34,8 @@ struct db_txn {
 struct db_reader {
 	struct db_txn txn;
 	bool open;
+	_Atomic uint64_t begun_us; /* 0: not reading */
+	struct db_reader *prev, *next;
 };
 
 static const char *const table_names[DB_TABLES] = {
@@ -139,6 +145,7 @@ db_open(const char *dir, uint64_t map_bytes, unsigned readers_max, bool create,
 	if (db == NULL)
 		return errinfo_set(
 		    why, ERR_NO_MEMORY, "no memory for the metadata store");
+	CHECK(pthread_mutex_init(&db->lock, NULL) == 0);
 	code = mdb_env_create(&db->env);
 	if (code == 0)
 		code = mdb_env_set_mapsize(db->env, map_bytes);
@@ -163,7 +170,9 @@ db_close(struct db *db)
 {
 	if (db == NULL)
 		return;
+	CHECK(db->readers == NULL);
 	mdb_env_close(db->env);
+	(void)pthread_mutex_destroy(&db->lock);
 	free(db);
 }
 
@@ -173,6 +182,22 @@ db_check_readers(struct db *db)
 	int dead;
 
 	(void)mdb_reader_check(db->env, &dead);
+}
+
+static uint64_t
+oldest_reader_us(struct db *db)
+{
+	uint64_t now = clock_mono_us(), oldest = now;
+
+	(void)pthread_mutex_lock(&db->lock);
+	for (const struct db_reader *r = db->readers; r != NULL; r = r->next) {
+		uint64_t begun = r->begun_us;
+
+		if (begun != 0 && begun < oldest)
+			oldest = begun;
+	}
+	(void)pthread_mutex_unlock(&db->lock);
+	return now - oldest;
 }
 
 struct db_stats
@@ -186,6 +211,7 @@ db_stats(struct db *db)
 	    .map_bytes = info.me_mapsize,
 	    .used_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize,
 	    .readers = info.me_numreaders,
+	    .oldest_reader_us = oldest_reader_us(db),
 	};
 }
 
@@ -204,6 +230,12 @@ db_reader_new(struct db *db, struct db_reader **out, struct errinfo *why)
 		return fail(code, "begin to read", why);
 	}
 	mdb_txn_reset(reader->txn.txn);
+	(void)pthread_mutex_lock(&db->lock);
+	reader->next = db->readers;
+	if (reader->next != NULL)
+		reader->next->prev = reader;
+	db->readers = reader;
+	(void)pthread_mutex_unlock(&db->lock);
 	*out = reader;
 	return ERR_OK;
 }
@@ -211,8 +243,16 @@ db_reader_new(struct db *db, struct db_reader **out, struct errinfo *why)
 void
 db_reader_free(struct db_reader *reader)
 {
+	struct db *db;
+
 	if (reader == NULL)
 		return;
+	db = reader->txn.db;
+	(void)pthread_mutex_lock(&db->lock);
+	*(reader->prev != NULL ? &reader->prev->next : &db->readers) = reader->next;
+	if (reader->next != NULL)
+		reader->next->prev = reader->prev;
+	(void)pthread_mutex_unlock(&db->lock);
 	mdb_txn_abort(reader->txn.txn);
 	free(reader);
 }
@@ -227,6 +267,7 @@ db_read_begin(struct db_reader *reader, struct db_txn **out, struct errinfo *why
 	if (code != 0)
 		return fail(code, "begin to read", why);
 	reader->open = true;
+	reader->begun_us = clock_mono_us();
 	*out = &reader->txn;
 	return ERR_OK;
 }
@@ -237,6 +278,7 @@ db_read_end(struct db_reader *reader)
 	CHECK(reader->open);
 	mdb_txn_reset(reader->txn.txn);
 	reader->open = false;
+	reader->begun_us = 0;
 }
 
 enum err

@@ -24,6 +24,7 @@
 #include "service/core/loop.h"
 #include "service/core/pool.h"
 #include "storage/blob_file.h"
+#include "storage/location_counts.h"
 
 enum location_verb {
 	LOCATION_PUT,
@@ -59,6 +60,7 @@ struct location {
 	unsigned index;
 	const char *name; /* its root, for people */
 	_Atomic unsigned out; /* calls submitted and not answered; for who gives way */
+	struct location_counts counts;
 };
 
 static inline void

@@ -39,6 +39,7 @@ location_reply(struct location_dir *d, struct location_call *call, enum err err)
 	d->location.out--;
 	call->err = err;
 	call->finished_us = clock_mono_us();
+	location_count(&d->location.counts, call);
 	call->job.run = reply_on_loop;
 	loop_post(call->loop, &call->job);
 }

@@ -309,6 +309,7 @@ store_facts(struct store_reader *reader, struct store_facts *out, struct errinfo
 	e = read_meta(txn, out, why);
 	out->map_bytes = stats.map_bytes;
 	out->used_bytes = stats.used_bytes;
+	out->oldest_reader_us = stats.oldest_reader_us;
 	if (e == ERR_OK)
 		e = db_count(txn, DB_NODE, &out->nodes, why);
 	if (e == ERR_OK)
@@ -337,6 +338,12 @@ store_reserve(struct store *store, struct store_reserve *r)
 {
 	r->change.apply = apply_reserve;
 	store_submit(store, &r->change);
+}
+
+const struct store_counts *
+store_counts(const struct store *store)
+{
+	return writer_counts(store->writer);
 }
 
 static struct key

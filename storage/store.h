@@ -26,6 +26,7 @@
 #include "service/core/bytes.h"
 #include "service/core/err.h"
 #include "service/core/loop.h"
+#include "service/core/metric.h"
 
 struct store;
 struct store_reader;
@@ -62,6 +63,8 @@ struct store_facts {
 	uint64_t blob_ids; /* blob ids below this may be in use */
 	uint64_t oldest_open_blob; /* no unfinished upload has a smaller id */
 	uint64_t map_bytes, used_bytes;
+	uint64_t
+	    oldest_reader_us; /* how long a read transaction has been open; 0: none */
 	uint64_t nodes, blobs;
 	uint64_t repairs_due; /* rows of urep: copies that are missing */
 	uint64_t blobs_lost; /* of them: blobs without any copy */
@@ -87,6 +90,15 @@ void store_reader_free(struct store_reader *reader);
 
 enum err store_facts(struct store_reader *reader, struct store_facts *out,
     struct errinfo *why) ERR_CHECKED;
+
+/* What the writer has done since the store was opened, for those who watch. */
+struct store_counts {
+	struct metric_histogram batch; /* changes in each commit, by metric_sizes */
+	struct metric_histogram commit_us; /* of a batch, all told, by metric_times_us */
+	_Atomic uint64_t failures; /* batches that were not committed */
+};
+
+const struct store_counts *store_counts(const struct store *store);
 
 /* Once a minute: forget readers of processes that died, and put transactions past their
  * time. */

@@ -19,6 +19,7 @@ struct writer {
 	unsigned batch_max;
 	struct write w;
 	struct queue queue;
+	struct store_counts counts;
 	_Atomic uint64_t oldest_open;
 	_Atomic bool stopping;
 	pthread_t thread;
@@ -228,12 +229,28 @@ cut(struct queue_item **list, unsigned max)
 }
 
 static void
+count_batch(struct store_counts *counts, const struct queue_item *first,
+    uint64_t began_us, enum err e)
+{
+	uint64_t n = 0;
+
+	for (const struct queue_item *i = first; i != NULL; i = i->next)
+		n++;
+	metric_observe(&counts->batch, metric_sizes, n);
+	metric_observe(&counts->commit_us, metric_times_us, clock_mono_us() - began_us);
+	metric_add(&counts->failures, e != ERR_OK);
+}
+
+static void
 commit_and_answer(struct writer *writer, struct queue_item *first)
 {
 	struct errinfo why = {.code = ERR_OK};
 	bool outcome_open = false;
+	uint64_t began_us = clock_mono_us();
 	enum err e = run_batch(writer, first, &outcome_open, &why);
 	struct queue_item *next;
+
+	count_batch(&writer->counts, first, began_us, e);
 
 	for (struct queue_item *i = first; i != NULL; i = next) {
 		struct change *change = container_of(i, struct change, item);
@@ -321,6 +338,12 @@ void
 writer_submit(struct writer *writer, struct change *change)
 {
 	queue_push(&writer->queue, &change->item);
+}
+
+const struct store_counts *
+writer_counts(const struct writer *writer)
+{
+	return &writer->counts;
 }
 
 void

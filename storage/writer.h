@@ -21,6 +21,8 @@ void writer_free(struct writer *writer);
 
 void writer_submit(struct writer *writer, struct change *change);
 void writer_set_oldest_open(struct writer *writer, uint64_t blob_id);
+/* As store_counts. */
+const struct store_counts *writer_counts(const struct writer *writer);
 
 /* Apply one change on the calling thread; for store_format, where no thread runs. */
 enum err writer_apply_now(struct db *db, const struct store_config *config,

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "scratch.h"
+#include "service/core/clock.h"
 #include "storage/fault.h"
 #include "tests/support/fake_sync.h"
 
@@ -488,6 +489,31 @@ a_commit_can_be_made_to_fail(void **state)
 
 #endif
 
+static void
+the_oldest_reader_is_told(void **state)
+{
+	struct scratch *s = *state;
+	struct db_reader *first, *second;
+	struct db_txn *txn;
+	uint64_t first_us, second_us;
+
+	assert_int_equal(db_stats(s->db).oldest_reader_us, 0);
+	assert_ok(db_reader_new(s->db, &first, &s->why), &s->why);
+	assert_ok(db_reader_new(s->db, &second, &s->why), &s->why);
+	assert_ok(db_read_begin(first, &txn, &s->why), &s->why);
+	first_us = clock_mono_us();
+	while ((second_us = clock_mono_us()) == first_us)
+		continue;
+	assert_ok(db_read_begin(second, &txn, &s->why), &s->why);
+	assert_true(db_stats(s->db).oldest_reader_us >= second_us - first_us);
+	db_read_end(first);
+	assert_true(db_stats(s->db).oldest_reader_us <= clock_mono_us() - second_us);
+	db_read_end(second);
+	assert_int_equal(db_stats(s->db).oldest_reader_us, 0);
+	db_reader_free(first);
+	db_reader_free(second);
+}
+
 int
 main(void)
 {
@@ -512,6 +538,7 @@ main(void)
 #ifdef QUARTET_KILL_POINTS
 	    SCRATCH_TEST(a_commit_can_be_made_to_fail),
 #endif
+	    SCRATCH_TEST(the_oldest_reader_is_told),
 	    SCRATCH_TEST(readers_beyond_the_limit_are_told_to_come_back),
 	    SCRATCH_TEST(readers_of_a_dead_process_are_forgotten),
 	};

@@ -317,6 +317,58 @@ a_file_system_without_direct_io_is_written_through_the_cache(void **state)
 	assert_int_equal(fake_io_count(0, FAKE_IO_FSYNC), 2);
 }
 
+static uint64_t
+times_of(const struct place *p, enum location_op op)
+{
+	const struct metric_histogram *h = &p->location->counts.took_us[op];
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i <= METRIC_BOUNDS; i++)
+		n += metric_read(&h->bucket[i]);
+	return n;
+}
+
+static void
+calls_are_counted_by_what_they_do(void **state)
+{
+	struct place *p = *state;
+	struct location_leaf leaf = {.call = {.verb = LOCATION_LEAF}, .leaf = 3};
+	struct location_list list = {.call = {.verb = LOCATION_LIST}, .tmp = true};
+	uint64_t probes = times_of(p, LOCATION_OP_PROBE);
+
+	assert_ok(probe(p), &p->why);
+	assert_int_equal(times_of(p, LOCATION_OP_PROBE), probes + 1);
+	store_file(p, ID);
+	assert_int_equal(times_of(p, LOCATION_OP_FINISH), 1);
+	assert_ok(run(p, &leaf.call), &p->why);
+	assert_int_equal(times_of(p, LOCATION_OP_LEAF), 1);
+	assert_ok(run(p, &list.call), &p->why);
+	free(list.found);
+	assert_int_equal(times_of(p, LOCATION_OP_LIST), 1);
+	assert_int_equal(times_of(p, LOCATION_OP_REMOVE), 0);
+}
+
+static void
+errors_are_counted_by_errno(void **state)
+{
+	struct place *p = *state;
+	const struct location_counts *counts = &p->location->counts;
+	struct location_leaf leaf = {.call = {.verb = LOCATION_LEAF}, .leaf = 3};
+	struct location_read read = {.call = {.verb = LOCATION_READ}, .id = ID};
+	struct location_range range = {.n = 1, .to = p->probe_piece->data};
+
+	read.range = &range;
+	read.n = 1;
+	assert_err(run(p, &read.call), ERR_NOT_FOUND);
+	assert_int_equal(metric_read(&counts->errors[LOCATION_OP_READ][ENOENT]), 1);
+	rename_in(p, "root", "away");
+	assert_err(probe(p), ERR_LOCATION_DOWN);
+	assert_int_equal(metric_read(&counts->errors[LOCATION_OP_PROBE][ENOENT]), 1);
+	assert_err(run(p, &leaf.call), ERR_LOCATION_DOWN);
+	assert_int_equal(metric_read(&counts->errors[LOCATION_OP_LEAF][0]), 1);
+	assert_int_equal(times_of(p, LOCATION_OP_LEAF), 1);
+}
+
 int
 main(void)
 {
@@ -333,6 +385,8 @@ main(void)
 	    ATTACHED(a_probe_names_what_fails),
 	    ATTACHED(a_probe_that_is_cut_short_or_reads_something_else_fails),
 	    ATTACHED(a_read_only_location_still_reads),
+	    ATTACHED(calls_are_counted_by_what_they_do),
+	    ATTACHED(errors_are_counted_by_errno),
 	    ATTACHED(a_file_system_without_direct_io_is_written_through_the_cache),
 	};
 
