@@ -11,6 +11,7 @@
 #include "service/core/encode.h"
 #include "service/core/log.h"
 #include "service/op/form_data.h"
+#include "service/op/traffic.h"
 #include "service/primed.h"
 #include "service/reply.h"
 
@@ -583,10 +584,9 @@ log_path(struct request *r, struct str *line, struct bytes path)
 }
 
 static void
-log_request(struct request *r, uint64_t sent, bool broken)
+log_request(struct request *r, uint64_t us, uint64_t sent, bool broken)
 {
 	const struct http_head *head = conn_head(r->conn);
-	uint64_t us = clock_mono_us() - r->started_us;
 	struct bytes method = head->method_name;
 	struct str line;
 
@@ -618,14 +618,17 @@ static void
 over(void *arg, struct conn *conn, uint64_t sent, bool broken)
 {
 	struct request *r = conn_request(conn);
+	uint64_t us = clock_mono_us() - r->started_us;
 
 	(void)arg;
 	MAGIC_CHECK(r, REQUEST_MAGIC);
 	CHECK(r->phase == OVER);
 	if (r->op_began && r->call.op->release != NULL)
 		r->call.op->release(&r->call);
+	traffic_count(r->loop->env.traffic, r->route == NULL ? NULL : r->route->op,
+	    r->call.reply.status, us);
 	if (r->door == ROUTE_PUBLIC)
-		log_request(r, sent, broken);
+		log_request(r, us, sent, broken);
 	conn_set_request(conn, NULL);
 	put_back(r);
 }

@@ -49,6 +49,12 @@ route_find(enum route_door door, enum method method, struct bytes path,
 	return *allow_out != 0 ? ERR_METHOD : ERR_NOT_FOUND;
 }
 
+const struct op *
+route_op(size_t n)
+{
+	return n < N_ROWS ? rows[n].route.op : NULL;
+}
+
 size_t
 route_limit(const struct route *route, const struct settings *settings)
 {

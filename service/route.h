@@ -31,6 +31,9 @@ struct route {
 enum err route_find(enum route_door door, enum method method, struct bytes path,
     const struct route **out, struct bytes *rest_out, unsigned *allow_out) ERR_CHECKED;
 
+/* The operation of the n-th row, NULL behind the last. */
+const struct op *route_op(size_t n);
+
 /* The largest text a route may be sent. */
 size_t route_limit(const struct route *route, const struct settings *settings);
 

@@ -15,6 +15,7 @@
 #include "service/job/engine.h"
 #include "service/keeper.h"
 #include "service/op/runners.h"
+#include "service/op/traffic.h"
 #include "service/remote/remote.h"
 #include "service/request.h"
 #include "service/space.h"
@@ -66,7 +67,7 @@ struct server {
 	struct op_env background_env; /* what jobs run with */
 	struct jobs *jobs;
 	struct loop_job background_job;
-	_Atomic unsigned connections, admin_connections;
+	struct traffic traffic;
 	_Atomic unsigned acknowledged; /* loops that have done the current job */
 	_Atomic bool quiet;
 	struct server_loop loop[];
@@ -205,6 +206,16 @@ alloc_server(const struct settings *settings)
 	return s;
 }
 
+static void
+know_operations(struct traffic *t)
+{
+	const struct op *op;
+
+	traffic_init(t);
+	for (size_t i = 0; (op = route_op(i)) != NULL; i++)
+		traffic_add(t, op);
+}
+
 enum err
 server_open(const struct settings *settings, struct server **out, struct errinfo *why)
 {
@@ -213,6 +224,7 @@ server_open(const struct settings *settings, struct server **out, struct errinfo
 
 	if (s == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for the server");
+	know_operations(&s->traffic);
 	e = load_tls(settings, &s->tls, &s->trust, why);
 	if (e == ERR_OK)
 		e = open_doors(s, why);
@@ -372,10 +384,11 @@ wait_for_locations(struct server *s)
 /* Loops */
 
 static struct conn_group
-group_of(struct server_loop *sl, const struct conn_handler *handler,
-    _Atomic unsigned *connections)
+group_of(struct server_loop *sl, const struct conn_handler *handler)
 {
 	const struct settings *s = sl->server->settings;
+	struct traffic *t = &sl->server->traffic;
+	bool is_public = handler == &request_public_handler;
 
 	return (struct conn_group){
 	    .loop = sl->loop,
@@ -388,7 +401,9 @@ group_of(struct server_loop *sl, const struct conn_handler *handler,
 	    .stall_timeout_ms = s->stall_timeout,
 	    .min_rate = s->min_rate,
 	    .drain_max = s->drain_max,
-	    .connections = connections,
+	    .connections = is_public ? &t->connections : &t->admin_connections,
+	    .bytes_in = is_public ? &t->bytes_in : &t->admin_bytes_in,
+	    .bytes_out = is_public ? &t->bytes_out : &t->admin_bytes_out,
 	};
 }
 
@@ -454,7 +469,8 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 		.mirror = s->mirror,
 		.pool = s->pool,
 		.workers = s->workers,
-		.jobs = s->jobs},
+		.jobs = s->jobs,
+		.traffic = &s->traffic},
 	    .trust = s->trust,
 	    .index = index,
 	};
@@ -465,8 +481,8 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 	    WRONG_PASSWORD_MS, &sl->requests.passwords, why);
 	if (e != ERR_OK)
 		return e;
-	sl->public_group = group_of(sl, &request_public_handler, &s->connections);
-	sl->admin_group = group_of(sl, &request_admin_handler, &s->admin_connections);
+	sl->public_group = group_of(sl, &request_public_handler);
+	sl->admin_group = group_of(sl, &request_admin_handler);
 	e = add_listeners(sl, index, why);
 	if (e != ERR_OK)
 		return e;
@@ -590,7 +606,7 @@ abort_connections(struct loop_job *job)
 static bool
 is_idle(struct server *s)
 {
-	return s->connections == 0 && s->admin_connections == 0 &&
+	return s->traffic.connections == 0 && s->traffic.admin_connections == 0 &&
 	       pool_stats(s->pool).transfers == 0 &&
 	       (s->mirror == NULL || mirror_idle(s->mirror));
 }
@@ -697,7 +713,7 @@ server_stop(struct server *s)
 	if (s->background_running)
 		on_background(s, stop_own_work);
 	if (s->pool != NULL && !wait_until_idle(s, s->settings->stop_grace)) {
-		log_warning("%u connections are cut off", s->connections);
+		log_warning("%u connections are cut off", s->traffic.connections);
 		on_all_loops(s, abort_connections);
 		clean = wait_until_idle(s, ABORT_MS);
 	}

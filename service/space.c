@@ -171,6 +171,38 @@ init_allocations(
 	return ERR_OK;
 }
 
+/* An item is an account, or else must be an address or a range of them. */
+static bool
+is_account(struct bytes item)
+{
+	return item.n > 0 && item.p[0] >= 'a' && item.p[0] <= 'z' &&
+	       bytes_find(item, ':') == item.n && bytes_find(item, '/') == item.n;
+}
+
+static enum err
+init_metrics(
+    struct space *space, struct arena *a, const struct settings *s, struct errinfo *why)
+{
+	struct address_range *ranges =
+	    arena_array(a, struct address_range, s->metrics_readers.n + 1);
+
+	if (ranges == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for names");
+	for (size_t i = 0; i < s->metrics_readers.n; i++) {
+		struct bytes item = bytes_of(s->metrics_readers.items[i]);
+
+		if (is_account(item))
+			continue;
+		if (!address_range_parse(item, &ranges[space->n_metrics_ranges]))
+			return errinfo_set(why, ERR_CONFIG,
+			    "metrics_readers: '%.*s' is no account and no address",
+			    BYTES_ARG(item));
+		space->n_metrics_ranges++;
+	}
+	space->metrics_ranges = ranges;
+	return ERR_OK;
+}
+
 static enum err
 init_mode(struct space *space, struct store *store, struct errinfo *why)
 {
@@ -192,6 +224,8 @@ space_init(struct space *space, struct arena *a, const struct settings *settings
 
 	if (e == ERR_OK)
 		e = init_allocations(space, a, settings, why);
+	if (e == ERR_OK)
+		e = init_metrics(space, a, settings, why);
 	if (e == ERR_OK)
 		e = init_keys(space, store, why);
 	if (e == ERR_OK)

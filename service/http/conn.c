@@ -8,6 +8,7 @@
 
 #include "service/core/check.h"
 #include "service/core/clock.h"
+#include "service/core/metric.h"
 #include "service/http/conn_private.h"
 
 enum {
@@ -94,8 +95,9 @@ conn_break(struct conn *c)
 /* Pace */
 
 void
-conn_moved(struct conn *c, uint64_t n)
+conn_moved(struct conn *c, uint64_t n, _Atomic uint64_t *counter)
 {
+	metric_add(counter, n);
 	c->pace.moved += n;
 }
 
@@ -291,6 +293,7 @@ read_head(struct conn *c)
 	if (c->head_started_ms == 0)
 		c->head_started_ms = clock_mono_ms();
 	c->in_n += n;
+	conn_moved(c, n, c->group->bytes_in);
 	return TURN_AGAIN;
 }
 

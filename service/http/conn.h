@@ -57,6 +57,8 @@ struct conn_group {
 	uint64_t min_rate; /* bytes a second */
 	uint64_t drain_max; /* bytes */
 	_Atomic unsigned *connections; /* of all groups together */
+	/* Heads and bodies, as they pass; likewise. */
+	_Atomic uint64_t *bytes_in, *bytes_out;
 	bool stopping; /* see conn_group_stop */
 	struct conn *first; /* the group's own */
 	unsigned n;

@@ -147,7 +147,7 @@ consume(struct conn *c, size_t n)
 {
 	size_t head = c->out.n - c->out_at;
 
-	conn_moved(c, n);
+	conn_moved(c, n, c->group->bytes_out);
 	c->begun = true;
 	if (n < head) {
 		c->out_at += n;

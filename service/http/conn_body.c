@@ -119,7 +119,7 @@ take_fresh(struct conn *c, uint8_t *to, size_t room, size_t *n_out)
 		input_broken(c, ERR_CANCELLED, "the client closed the connection");
 		return TRANSPORT_BROKEN;
 	}
-	conn_moved(c, n);
+	conn_moved(c, n, c->group->bytes_in);
 	c->taken += n; /* the framing of chunks included */
 	*n_out = used = n;
 	if (!c->input.chunked)
@@ -464,7 +464,7 @@ conn_input_drop(struct conn *c)
 	do {
 		r = transport_read(c->transport, drop, sizeof drop, &n, &c->read_want);
 		if (r == TRANSPORT_DONE) {
-			conn_moved(c, n);
+			conn_moved(c, n, c->group->bytes_in);
 			c->taken += n;
 		}
 	} while (r == TRANSPORT_DONE && c->taken <= c->group->drain_max);

@@ -116,8 +116,8 @@ void conn_run(struct conn *c);
  */
 void conn_break(struct conn *c);
 
-/* Bytes moved: count them, and the time they took. */
-void conn_moved(struct conn *c, uint64_t n);
+/* Bytes moved: count them in the group's `counter`, and for the pace. */
+void conn_moved(struct conn *c, uint64_t n, _Atomic uint64_t *counter);
 
 /* Another wait begins: what was counted does not count for it. */
 void conn_pace_reset(struct conn *c);

@@ -511,3 +511,9 @@ jobs_free(struct jobs *jobs)
 	str_release(&jobs->record);
 	free(jobs);
 }
+
+size_t
+jobs_in_phase(const struct jobs *jobs, enum job_phase phase)
+{
+	return jobs->table.in_phase[phase];
+}

@@ -85,6 +85,9 @@ void jobs_stop(struct jobs *jobs);
 bool jobs_quiet(const struct jobs *jobs);
 void jobs_free(struct jobs *jobs);
 
+/* How many jobs are in a phase, for those who watch. Any thread. */
+size_t jobs_in_phase(const struct jobs *jobs, enum job_phase phase);
+
 enum job_verb {
 	JOB_ASK_CREATE, /* ask->job: list, phase, owner, parameters, input, results, error
 			 */

@@ -217,7 +217,7 @@ keep_store(struct jobs *jobs, struct job_entry *entry, const struct job *job,
 	forget_record(jobs, entry);
 	entry->record = (struct bytes){copy, jobs->record.n};
 	jobs->recent_bytes += entry->record.n;
-	entry->phase = job->phase;
+	job_table_set_phase(&jobs->table, entry, job->phase);
 	entry->started_ms = job->started_ms;
 	entry->destruction_ms = job->destruction_ms;
 	entry->overrun_ms = job_overrun(job);

@@ -84,6 +84,7 @@ job_table_add(struct job_table *t, const struct job *job)
 	e->number = job->number;
 	e->list = job->list;
 	e->phase = job->phase;
+	t->in_phase[e->phase]++;
 	e->created_ms = job->created_ms;
 	e->started_ms = job->started_ms;
 	e->destruction_ms = job->destruction_ms;
@@ -110,6 +111,14 @@ job_table_find(const struct job_table *t, uint64_t number)
 }
 
 void
+job_table_set_phase(struct job_table *t, struct job_entry *e, enum job_phase phase)
+{
+	t->in_phase[e->phase]--;
+	e->phase = phase;
+	t->in_phase[phase]++;
+}
+
+void
 job_table_remove(struct job_table *t, struct job_entry *e)
 {
 	struct job_entry **at = bucket_of(t, e->number);
@@ -122,6 +131,7 @@ job_table_remove(struct job_table *t, struct job_entry *e)
 	*(e->newer != NULL ? &e->newer->older : &owner->newest) = e->older;
 	e->owner = NULL;
 	t->n--;
+	t->in_phase[e->phase]--;
 	if (--owner->n == 0)
 		drop_owner(t, owner);
 }

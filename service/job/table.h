@@ -61,6 +61,7 @@ struct job_table {
 	struct job_entry *bucket[JOB_BUCKETS];
 	struct job_owner *owners[JOB_OWNER_BUCKETS];
 	size_t n;
+	_Atomic size_t in_phase[JOB_PHASES]; /* for readers on other threads */
 };
 
 /* The newest of its owner. NULL: no memory. */
@@ -68,6 +69,9 @@ struct job_entry *job_table_add(struct job_table *t, const struct job *job);
 struct job_entry *job_table_find(const struct job_table *t, uint64_t number);
 struct job_owner *job_table_owner(
     const struct job_table *t, uint64_t id, struct bytes key);
+/* The entry goes on to another phase. */
+void job_table_set_phase(
+    struct job_table *t, struct job_entry *entry, enum job_phase phase);
 /* Out of all lists; the entry itself stays. */
 void job_table_remove(struct job_table *t, struct job_entry *entry);
 void job_entry_free(struct job_entry *entry);

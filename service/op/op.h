@@ -28,12 +28,14 @@
 #include "service/core/arena.h"
 #include "service/core/str.h"
 #include "service/core/stream.h"
+#include "service/remote/address.h"
 #include "service/vosuri.h"
 #include "storage/nodes.h"
 #include "storage/path.h"
 
 struct jobs;
 struct remote;
+struct traffic;
 
 /* See service_mode.h. */
 enum service_mode { MODE_READ_WRITE, MODE_READ_ONLY, MODE_OFFLINE };
@@ -46,6 +48,8 @@ struct space {
 	size_t n_allocation_parents;
 	struct preauth_key preauth_keys[2]; /* the first one signs */
 	size_t n_preauth_keys;
+	const struct address_range *metrics_ranges; /* of metrics_readers */
+	size_t n_metrics_ranges;
 	int64_t started_ms;
 	_Atomic bool is_stopping;
 	_Atomic int mode; /* enum service_mode */
@@ -64,6 +68,7 @@ struct op_env {
 	struct worker_pool *workers;
 	struct jobs *jobs;
 	struct remote *remote; /* where jobs run, if it is on; else NULL */
+	struct traffic *traffic; /* of all loops; NULL where jobs run */
 };
 
 /* A query or form parameter, decoded. Names compare without case (DALI 1.1). */

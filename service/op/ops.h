@@ -23,6 +23,7 @@ extern const struct op op_async_setprops;
 extern const struct op op_availability;
 extern const struct op op_capabilities;
 extern const struct op op_file_get;
+extern const struct op op_metrics;
 extern const struct op op_file_put;
 extern const struct op op_unpack; /* what op_file_put is for a container */
 extern const struct op op_node_create;

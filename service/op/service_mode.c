@@ -40,7 +40,8 @@ enum err
 service_mode_check(struct op_call *call)
 {
 	if (call->env->space->mode != MODE_OFFLINE || call->op == &op_capabilities ||
-	    call->op == &op_availability || call->op == &op_registry)
+	    call->op == &op_availability || call->op == &op_registry ||
+	    call->op == &op_metrics)
 		return ERR_OK;
 	return refuse(call, ERR_OFFLINE);
 }

@@ -183,3 +183,12 @@ address_range_parse(struct bytes text, struct address_range *out)
 	*out = range;
 	return true;
 }
+
+bool
+address_range_has(const struct address_range *range, struct bytes address)
+{
+	uint8_t bytes[ADDRESS_SIZE];
+	unsigned before;
+
+	return parse_address(address, bytes, &before) && in_range(bytes, range);
+}

@@ -29,6 +29,9 @@ struct address_range {
 /* "10.1.0.0/16", "fd00::/8" or one address. False: neither, or bits behind the prefix. */
 bool address_range_parse(struct bytes text, struct address_range *out);
 
+/* Is it in the range? False also for what is no address. */
+bool address_range_has(const struct address_range *range, struct bytes address);
+
 /* May it be connected to? Other families than IPv4 and IPv6 may not. */
 bool address_allowed(
     const struct sockaddr *address, const struct address_range *opened, size_t n);

@@ -49,6 +49,7 @@ static struct {
 	struct pool *pool;
 	pthread_t thread;
 	_Atomic unsigned connections;
+	_Atomic uint64_t bytes_in, bytes_out;
 	/* What the handler saw. */
 	_Atomic unsigned requests, overs, broken, slices, data_released;
 	_Atomic uint64_t sent;
@@ -411,6 +412,8 @@ rig_up(void **state)
 	    .min_rate = 1024,
 	    .drain_max = 4 << 20,
 	    .connections = &rig.connections,
+	    .bytes_in = &rig.bytes_in,
+	    .bytes_out = &rig.bytes_out,
 	};
 	return pthread_create(&rig.thread, NULL, run_loop, rig.loop);
 }

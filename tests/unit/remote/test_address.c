@@ -137,6 +137,37 @@ what_is_no_range_is_refused(void **state)
 }
 
 static void
+an_address_is_in_its_range_and_others_are_not(void **state)
+{
+	static const struct {
+		const char *range, *address;
+		bool has;
+	} rows[] = {
+	    {"10.1.0.0/16", "10.1.2.3", true},
+	    {"10.1.0.0/16", "::ffff:10.1.2.3", true},
+	    {"10.1.0.0/16", "10.2.2.3", false},
+	    {"127.0.0.1", "127.0.0.1", true},
+	    {"127.0.0.1", "127.0.0.2", false},
+	    {"fd00::/8", "fd12::1", true},
+	    {"fd00::/8", "fe80::1", false},
+	    {"0.0.0.0/0", "1.2.3.4", true},
+	    {"0.0.0.0/0", "::1", false},
+	    {"0.0.0.0/0", "local", false},
+	    {"::/0", "local", false},
+	    {"::/0", "", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct address_range range;
+
+		assert_true(address_range_parse(bytes_of(rows[i].range), &range));
+		if (address_range_has(&range, bytes_of(rows[i].address)) != rows[i].has)
+			fail_msg("%s in %s", rows[i].address, rows[i].range);
+	}
+}
+
+static void
 addresses_are_shown_plainly(void **state)
 {
 	static const char *const rows[][2] = {{"127.0.0.1", "127.0.0.1"},
@@ -161,6 +192,7 @@ main(void)
 	    cmocka_unit_test(what_is_no_internet_address_is_refused),
 	    cmocka_unit_test(opened_ranges_are_allowed_and_nothing_beside_them),
 	    cmocka_unit_test(what_is_no_range_is_refused),
+	    cmocka_unit_test(an_address_is_in_its_range_and_others_are_not),
 	    cmocka_unit_test(addresses_are_shown_plainly),
 	};
 
