@@ -72,7 +72,7 @@ publish(struct scrub_lane *lane)
 		seen->pass[k] = lane->pass[k];
 		seen->oldest_ms[k] = oldest_ms(lane, (enum scrub_kind)k);
 	}
-	seen->total[SCRUB_SHALLOW] = scrub_leaves(facts.blob_ids);
+	seen->total[SCRUB_SHALLOW] = blob_leaves(facts.blob_ids);
 	seen->total[SCRUB_DEEP] = facts.blobs;
 	(void)pthread_mutex_unlock(&lane->scrub->lock);
 }

@@ -17,7 +17,7 @@
 
 #include "replication/copy_check.h"
 #include "replication/scrub.h"
-#include "replication/scrub_merge.h"
+#include "storage/leaf_merge.h"
 
 enum { SCRUB_BATCH = 64 };
 
@@ -38,7 +38,7 @@ struct scrub_lane {
 
 	/* The shallow pass. */
 	struct location_list list;
-	struct scrub_suspect *suspect; /* of the leaf that is looked at; NULL: none is */
+	struct leaf_suspect *suspect; /* of the leaf that is looked at; NULL: none is */
 	size_t n_suspects, next_suspect;
 	bool some_unknown;
 	struct blob blob; /* the suspect that is verified */
@@ -88,9 +88,6 @@ uint64_t scrub_hold(void *arg, size_t n);
  */
 bool scrub_lost(struct scrub_lane *lane, enum scrub_kind kind, const struct blob *blob,
     bool is_there) ERR_CHECKED;
-
-/* How many leaf directories files with smaller ids lie in. */
-uint64_t scrub_leaves(uint64_t ids_end);
 
 void scrub_deep_step(struct scrub_lane *lane);
 void scrub_shallow_step(struct scrub_lane *lane);

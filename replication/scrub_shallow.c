@@ -16,9 +16,6 @@
 
 enum { AGAIN_MS = 1000 };
 
-static const uint64_t ROUND =
-    (uint64_t)STORE_ID_BLOCK * BLOB_LEAVES; /* of ids, over all leaves */
-
 static void next_suspect(struct scrub_lane *lane);
 
 static struct scrub_pass *
@@ -238,7 +235,7 @@ lose_it(struct scrub_lane *lane, bool is_there)
 static void
 conclude(struct scrub_lane *lane, enum err err)
 {
-	enum scrub_doubt doubt = lane->suspect[lane->next_suspect].doubt;
+	enum leaf_doubt doubt = lane->suspect[lane->next_suspect].doubt;
 
 	if (doubt == DOUBT_UNCOUNTED && err == ERR_OK)
 		count_it(lane);
@@ -293,7 +290,7 @@ verify(struct scrub_lane *lane, uint64_t id)
 static void
 next_suspect(struct scrub_lane *lane)
 {
-	const struct scrub_suspect *s = &lane->suspect[lane->next_suspect];
+	const struct leaf_suspect *s = &lane->suspect[lane->next_suspect];
 
 	if (lane->next_suspect == lane->n_suspects) {
 		if (lane->some_unknown)
@@ -312,34 +309,6 @@ next_suspect(struct scrub_lane *lane)
 
 /* Leaves */
 
-/* The records whose files belong into a leaf; each round of ids comes by once. */
-static enum err
-load_records(const struct scrub_lane *lane, unsigned leaf, uint64_t ids_end,
-    struct blob **out, size_t *n_out)
-{
-	uint64_t first = (uint64_t)leaf * STORE_ID_BLOCK;
-	struct blob *blob = NULL, *bigger;
-	size_t n = 0, more;
-
-	for (; first < ids_end; first += ROUND) {
-		bigger = realloc(blob, (n + STORE_ID_BLOCK) * sizeof *blob);
-		if (bigger != NULL)
-			blob = bigger;
-		if (bigger == NULL ||
-		    blob_list(lane->scrub->reader, first == 0 ? 0 : first - 1, blob + n,
-			STORE_ID_BLOCK, &more, NULL) != ERR_OK) {
-			free(blob);
-			return ERR_BUSY;
-		}
-		while (more > 0 && blob[n + more - 1].id >= first + STORE_ID_BLOCK)
-			more--;
-		n += more;
-	}
-	*out = blob;
-	*n_out = n;
-	return ERR_OK;
-}
-
 static bool
 compare(struct scrub_lane *lane, struct blob *blob, size_t n)
 {
@@ -348,7 +317,7 @@ compare(struct scrub_lane *lane, struct blob *blob, size_t n)
 	lane->suspect = calloc(room + 1, sizeof *lane->suspect);
 	if (lane->suspect == NULL)
 		return false;
-	lane->n_suspects = scrub_merge(
+	lane->n_suspects = leaf_merge(
 	    blob, n, lane->list.found, lane->list.n, lane->index, lane->suspect);
 	lane->victim = calloc(lane->n_suspects + 1, sizeof *lane->victim);
 	if (lane->victim == NULL)
@@ -369,10 +338,10 @@ listed(struct location_call *call)
 	size_t n = 0;
 
 	if (ok)
-		ok =
-		    store_facts(lane->scrub->reader, &facts, NULL) == ERR_OK &&
-		    load_records(lane, list->leaf, facts.blob_ids, &blob, &n) == ERR_OK &&
-		    compare(lane, blob, n);
+		ok = store_facts(lane->scrub->reader, &facts, NULL) == ERR_OK &&
+		     blob_list_leaf(lane->scrub->reader, list->leaf, facts.blob_ids,
+			 &blob, &n, NULL) == ERR_OK &&
+		     compare(lane, blob, n);
 	free(blob);
 	free(list->found);
 	list->found = NULL;
@@ -382,13 +351,6 @@ listed(struct location_call *call)
 	}
 	scrub_shallow_reset(lane);
 	scrub_rest(lane, AGAIN_MS);
-}
-
-uint64_t
-scrub_leaves(uint64_t ids_end)
-{
-	return ids_end < ROUND ? (ids_end + STORE_ID_BLOCK - 1) / STORE_ID_BLOCK
-			       : BLOB_LEAVES;
 }
 
 void
@@ -405,7 +367,7 @@ scrub_shallow_step(struct scrub_lane *lane)
 		scrub_rest(lane, AGAIN_MS);
 		return;
 	}
-	if (pass_of(lane)->at >= scrub_leaves(facts.blob_ids)) {
+	if (pass_of(lane)->at >= blob_leaves(facts.blob_ids)) {
 		scrub_through(lane, SCRUB_SHALLOW);
 		return;
 	}

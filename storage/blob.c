@@ -5,7 +5,10 @@
  */
 #include "storage/blob.h"
 
+#include <stdlib.h>
+
 #include "service/core/check.h"
+#include "storage/blob_file.h"
 #include "storage/blob_write.h"
 #include "storage/keys.h"
 #include "storage/pack.h"
@@ -14,7 +17,7 @@ enum {
 	VERSION = 1,
 	AT_CRC = 1,
 	AT_REST = 5,
-	RECORD_SIZE = 43,
+	RECORD_SIZE = BLOB_RECORD_SIZE,
 	LOCATIONS = 8,
 	REPAIR_ROW_SIZE = 12, /* as in blob_repairs.c */
 	LOST_PAUSE_MS = 1000,
@@ -30,8 +33,8 @@ record_crc(uint64_t id, const uint8_t *record)
 	    crc32c(0, bytes, sizeof bytes), record + AT_REST, RECORD_SIZE - AT_REST);
 }
 
-static void
-encode(const struct blob *blob, uint8_t record[RECORD_SIZE])
+void
+blob_encode(const struct blob *blob, uint8_t record[BLOB_RECORD_SIZE])
 {
 	record[0] = VERSION;
 	pack_store(record + AT_REST, blob->length, 8);
@@ -43,8 +46,8 @@ encode(const struct blob *blob, uint8_t record[RECORD_SIZE])
 	pack_store(record + AT_CRC, record_crc(blob->id, record), 4);
 }
 
-static enum err
-decode(uint64_t id, struct bytes value, struct blob *out, struct errinfo *why)
+enum err
+blob_decode(uint64_t id, struct bytes value, struct blob *out, struct errinfo *why)
 {
 	const uint8_t *p = (const uint8_t *)value.p;
 
@@ -71,7 +74,7 @@ blob_load(struct db_txn *txn, uint64_t id, struct blob *out, struct errinfo *why
 	struct bytes value;
 	enum err e = db_get(txn, DB_BLOB, key_bytes(&key), &value, why);
 
-	return e == ERR_OK ? decode(id, value, out, why) : e;
+	return e == ERR_OK ? blob_decode(id, value, out, why) : e;
 }
 
 static enum err
@@ -81,7 +84,7 @@ store(struct write *w, const struct blob *blob, bool is_new, struct errinfo *why
 	struct key key = key_id(blob->id);
 	struct bytes value = {(const char *)record, sizeof record};
 
-	encode(blob, record);
+	blob_encode(blob, record);
 	return is_new ? db_append(w->txn, DB_BLOB, key_bytes(&key), value, why)
 		      : db_put(w->txn, DB_BLOB, key_bytes(&key), value, why);
 }
@@ -355,8 +358,8 @@ list(struct db_cursor *cursor, uint64_t after, struct blob *out, size_t max,
 	enum err e = db_cursor_seek(cursor, key_bytes(&from), &key, &value, why);
 
 	while (e == ERR_OK && *n_out < max) {
-		*n_out +=
-		    decode(key_load_u64(key, 0), value, &out[*n_out], NULL) == ERR_OK;
+		*n_out += blob_decode(key_load_u64(key, 0), value, &out[*n_out], NULL) ==
+			  ERR_OK;
 		e = db_cursor_next(cursor, &key, &value, why);
 	}
 	return e == ERR_NOT_FOUND ? ERR_OK : e;
@@ -380,6 +383,48 @@ blob_list(struct store_reader *reader, uint64_t after, struct blob *out, size_t 
 	}
 	store_read_end(reader);
 	return e;
+}
+
+/* Ids come round all leaves, STORE_ID_BLOCK of them to each. */
+static const uint64_t ROUND = (uint64_t)STORE_ID_BLOCK * BLOB_LEAVES;
+
+unsigned
+blob_leaves(uint64_t ids_end)
+{
+	return ids_end < ROUND
+		   ? (unsigned)((ids_end + STORE_ID_BLOCK - 1) / STORE_ID_BLOCK)
+		   : BLOB_LEAVES;
+}
+
+enum err
+blob_list_leaf(struct store_reader *reader, unsigned leaf, uint64_t ids_end,
+    struct blob **out, size_t *n_out, struct errinfo *why)
+{
+	uint64_t first = (uint64_t)leaf * STORE_ID_BLOCK;
+	struct blob *blob = NULL, *bigger;
+	size_t n = 0, more;
+	enum err e = ERR_OK;
+
+	for (; first < ids_end && e == ERR_OK; first += ROUND) {
+		bigger = realloc(blob, (n + STORE_ID_BLOCK) * sizeof *blob);
+		if (bigger == NULL) {
+			e = errinfo_set(why, ERR_NO_MEMORY, "no memory for records");
+			break;
+		}
+		blob = bigger;
+		e = blob_list(reader, first == 0 ? 0 : first - 1, blob + n,
+		    STORE_ID_BLOCK, &more, why);
+		while (more > 0 && blob[n + more - 1].id >= first + STORE_ID_BLOCK)
+			more--;
+		n += more;
+	}
+	if (e != ERR_OK) {
+		free(blob);
+		return e;
+	}
+	*out = blob;
+	*n_out = n;
+	return ERR_OK;
 }
 
 static enum err

@@ -38,6 +38,16 @@ enum err blob_list(struct store_reader *reader, uint64_t after, struct blob *out
     size_t max, size_t *n_out, struct errinfo *why) ERR_CHECKED;
 
 /*
+ * All blobs with ids below `ids_end` whose files belong into a leaf directory, ascending;
+ * *out is malloc'd and the caller's. Damaged records are passed over.
+ */
+enum err blob_list_leaf(struct store_reader *reader, unsigned leaf, uint64_t ids_end,
+    struct blob **out, size_t *n_out, struct errinfo *why) ERR_CHECKED;
+
+/* How many leaf directories the files of blobs with ids below `ids_end` lie in. */
+unsigned blob_leaves(uint64_t ids_end);
+
+/*
  * A late or repaired copy at `location` is durable: count it. ERR_NOT_FOUND: the blob is
  * gone, or its file there is in the removal queue; the copy must be removed.
  */

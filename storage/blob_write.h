@@ -13,6 +13,12 @@
 enum err blob_load(
     struct db_txn *txn, uint64_t id, struct blob *out, struct errinfo *why) ERR_CHECKED;
 
+/* A record, and back; for who reads the table itself. ERR_DAMAGED. */
+enum { BLOB_RECORD_SIZE = 43 };
+void blob_encode(const struct blob *blob, uint8_t record[BLOB_RECORD_SIZE]);
+enum err blob_decode(
+    uint64_t id, struct bytes value, struct blob *out, struct errinfo *why) ERR_CHECKED;
+
 /* A new blob with one reference, and repair rows for the copies it lacks. */
 enum err blob_write_new(
     struct write *w, const struct blob *blob, struct errinfo *why) ERR_CHECKED;

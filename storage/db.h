@@ -63,6 +63,9 @@ struct db_stats {
  */
 enum err db_open(const char *dir, uint64_t map_bytes, unsigned readers_max, bool create,
     struct db **out, struct errinfo *why) ERR_CHECKED;
+/* To read only, also beside another process that writes. ERR_NOT_FOUND as above. */
+enum err db_open_to_read(const char *dir, uint64_t map_bytes, struct db **out,
+    struct errinfo *why) ERR_CHECKED;
 void db_close(struct db *db);
 
 /* Forget readers of processes that died. */

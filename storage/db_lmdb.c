@@ -127,6 +127,59 @@ open_tables(struct db *db, bool create, struct errinfo *why)
 	return code == 0 ? ERR_OK : fail(code, "commit", why);
 }
 
+/* This transaction, too, has to commit. */
+static enum err
+open_tables_to_read(struct db *db, struct errinfo *why)
+{
+	MDB_txn *txn;
+	int code = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn);
+
+	if (code != 0)
+		return fail(code, "begin to read", why);
+	for (int t = 0; t < DB_TABLES; t++) {
+		code = mdb_dbi_open(txn, table_names[t], 0, &db->tables[t]);
+		if (code == 0)
+			continue;
+		mdb_txn_abort(txn);
+		return code == MDB_NOTFOUND
+			   ? errinfo_set(why, ERR_NOT_FOUND,
+				 "metadata store: no table %s", table_names[t])
+			   : fail(code, table_names[t], why);
+	}
+	code = mdb_txn_commit(txn);
+	return code == 0 ? ERR_OK : fail(code, "commit", why);
+}
+
+enum err
+db_open_to_read(const char *dir, uint64_t map_bytes, struct db **out, struct errinfo *why)
+{
+	struct db *db = calloc(1, sizeof *db);
+	enum err e;
+	int code;
+
+	if (db == NULL)
+		return errinfo_set(
+		    why, ERR_NO_MEMORY, "no memory for the metadata store");
+	code = mdb_env_create(&db->env);
+	if (code == 0)
+		code = mdb_env_set_mapsize(db->env, map_bytes);
+	if (code == 0)
+		code = mdb_env_set_maxdbs(db->env, DB_TABLES + 8);
+	if (code == 0)
+		code = mdb_env_open(
+		    db->env, dir, MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY, 0600);
+	if (code == ENOENT)
+		e = errinfo_sys(why, ERR_NOT_FOUND, code, "no metadata store in %s", dir);
+	else
+		e = code == 0 ? open_tables_to_read(db, why) : fail(code, dir, why);
+	if (e != ERR_OK) {
+		db_close(db);
+		return e;
+	}
+	*out = db;
+	return ERR_OK;
+}
+
 enum err
 db_open(const char *dir, uint64_t map_bytes, unsigned readers_max, bool create,
     struct db **out, struct errinfo *why)

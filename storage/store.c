@@ -188,6 +188,27 @@ store_open(const struct store_config *config, struct store **out, struct errinfo
 	return ERR_OK;
 }
 
+enum err
+store_open_to_read(
+    const struct store_config *config, struct store **out, struct errinfo *why)
+{
+	struct store *store = calloc(1, sizeof *store);
+	enum err e;
+
+	if (store == NULL)
+		return errinfo_set(
+		    why, ERR_NO_MEMORY, "no memory for the metadata store");
+	e = db_open_to_read(config->dir, config->map_bytes, &store->db, why);
+	if (e == ERR_OK)
+		e = check_store(store, why);
+	if (e != ERR_OK) {
+		store_close(store);
+		return e;
+	}
+	*out = store;
+	return ERR_OK;
+}
+
 void
 store_close(struct store *store)
 {

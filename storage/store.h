@@ -81,6 +81,12 @@ enum err store_format(const struct store_config *config, const char *administrat
 /* Open it and start the writer. ERR_NOT_FOUND when there is none. */
 enum err store_open(const struct store_config *config, struct store **out,
     struct errinfo *why) ERR_CHECKED;
+/*
+ * Open it only to look, also while a server has it: no change may be submitted. What it
+ * has mapped is damaged, at worst, with the process that reads it (architecture D72).
+ */
+enum err store_open_to_read(const struct store_config *config, struct store **out,
+    struct errinfo *why) ERR_CHECKED;
 /* Waits for the changes that were submitted. */
 void store_close(struct store *store);
 

@@ -41,6 +41,7 @@ struct write {
 };
 
 /* Names in `meta`, each a number of 8 bytes. */
+#define META_NEXT_NODE   "next.node"
 #define META_NEXT_BLOB   "next.blob"
 #define META_OLDEST_OPEN "oldest.open"
 

@@ -26,7 +26,7 @@ struct writer {
 };
 
 static const char *const counter_names[COUNTERS] = {
-    [COUNTER_NODE] = "next.node",
+    [COUNTER_NODE] = META_NEXT_NODE,
     [COUNTER_BLOB] = META_NEXT_BLOB,
     [COUNTER_IDENTITY] = "next.identity",
     [COUNTER_GROUP] = "next.group",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "replication/scrub_merge.h"
+#include "storage/leaf_merge.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ file_of(const struct blob *blob, const struct location_found *found, size_t n)
 /* Is something doubtful about a blob, given its file? */
 static bool
 is_doubtful(const struct blob *blob, const struct location_found *file, unsigned location,
-    enum scrub_doubt *out)
+    enum leaf_doubt *out)
 {
 	if (!(blob->have >> location & 1)) {
 		*out = DOUBT_UNCOUNTED;
@@ -49,8 +49,8 @@ files_of(uint64_t id, const struct location_found *found, size_t n)
 }
 
 size_t
-scrub_merge(const struct blob *blob, size_t n, struct location_found *found,
-    size_t n_found, unsigned location, struct scrub_suspect *out)
+leaf_merge(const struct blob *blob, size_t n, struct location_found *found,
+    size_t n_found, unsigned location, struct leaf_suspect *out)
 {
 	size_t b = 0, f = 0, n_out = 0;
 
@@ -58,7 +58,7 @@ scrub_merge(const struct blob *blob, size_t n, struct location_found *found,
 		qsort(found, n_found, sizeof found[0], by_id);
 	while (b < n || f < n_found) {
 		bool is_known = b < n && (f == n_found || blob[b].id <= found[f].id);
-		struct scrub_suspect s = {
+		struct leaf_suspect s = {
 		    is_known ? blob[b].id : found[f].id, DOUBT_UNKNOWN};
 		size_t files = files_of(s.id, found + f, n_found - f);
 

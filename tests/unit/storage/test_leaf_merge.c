@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "replication/scrub_merge.h"
+#include "storage/leaf_merge.h"
 
 enum { LOCATION = 2, LENGTH = 5000, SIZE = 8192 + 2 * 4096, ROOM = 16 };
 
@@ -12,7 +12,7 @@ struct leaf {
 	struct blob blob[ROOM];
 	struct location_found found[ROOM];
 	size_t n, n_found;
-	struct scrub_suspect suspect[2 * ROOM];
+	struct leaf_suspect suspect[2 * ROOM];
 	size_t n_suspects;
 };
 
@@ -37,11 +37,11 @@ static void
 compare(struct leaf *l)
 {
 	l->n_suspects =
-	    scrub_merge(l->blob, l->n, l->found, l->n_found, LOCATION, l->suspect);
+	    leaf_merge(l->blob, l->n, l->found, l->n_found, LOCATION, l->suspect);
 }
 
 static void
-assert_suspect(const struct leaf *l, size_t i, uint64_t id, enum scrub_doubt doubt)
+assert_suspect(const struct leaf *l, size_t i, uint64_t id, enum leaf_doubt doubt)
 {
 	assert_true(i < l->n_suspects);
 	assert_int_equal(l->suspect[i].id, id);
