@@ -120,7 +120,7 @@ class Scrub(ScrubTest):
             for path, at in files:
                 flip(self.copy(location, path), at)
 
-    def test_every_flip_is_found_in_one_pass_and_mended(self):
+    def test_F29_every_flip_is_found_in_one_pass_and_mended(self):
         self.damage()
         wanted = [4] * 4
         before, facts = self.disks(), self.bed.health()[1]["store"]
@@ -152,7 +152,7 @@ class Scrub(ScrubTest):
         self.assertEqual([(p["missing"], p["bad"]) for p in found], [(1, 0), (0, 1), (0, 1), (0, 1)])
         self.wait_repaired()
 
-    def test_what_is_lost_everywhere_is_known_before_anybody_reads_it(self):
+    def test_F20_what_is_lost_everywhere_is_known_before_anybody_reads_it(self):
         self.assertEqual(self.client.put("/alice/lost", b"x" * 10_000), 201)
         for copy in self.bed.copies(b"x" * 10_000):
             flip(copy, 5000)
@@ -164,7 +164,7 @@ class Scrub(ScrubTest):
         self.client.delete("/alice/lost")
         self.wait_repaired()
 
-    def test_much_damage_stops_it_until_told_to_go_on(self):
+    def test_F30_much_damage_stops_it_until_told_to_go_on(self):
         damaged = [f"/alice/f{60 + number}" for number in range(8)]  # 8 % of a location
         for path in damaged:
             flip(self.copy(2, path), 0)
