@@ -72,6 +72,8 @@ publish(struct scrub_lane *lane)
 		seen->pass[k] = lane->pass[k];
 		seen->oldest_ms[k] = oldest_ms(lane, (enum scrub_kind)k);
 	}
+	seen->read_bytes = lane->read_bytes;
+	seen->errors = lane->errors;
 	seen->total[SCRUB_SHALLOW] = blob_leaves(facts.blob_ids);
 	seen->total[SCRUB_DEEP] = facts.blobs;
 	(void)pthread_mutex_unlock(&lane->scrub->lock);
@@ -252,6 +254,7 @@ scrub_lost(
 		return true; /* it is gone meanwhile, or a reader was here before */
 	if (is_too_much(lane, pass))
 		return false;
+	lane->errors++;
 	pass->bad += is_there;
 	pass->missing += !is_there;
 	log_warning("location %u: the copy of blob %llu is %s", lane->index + 1,

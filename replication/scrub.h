@@ -56,6 +56,7 @@ struct scrub_facts {
 	uint64_t total
 	    [SCRUB_KINDS]; /* what pass.at counts up to (leaves), pass.files (deep) */
 	uint64_t bytes_per_second; /* read lately */
+	uint64_t read_bytes, errors; /* since the start; bad and missing copies */
 };
 
 void scrub_facts(struct scrub *scrub, unsigned location, struct scrub_facts *out);

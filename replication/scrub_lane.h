@@ -54,7 +54,8 @@ struct scrub_lane {
 	bool saving, unsaved;
 	uint64_t saved_ms;
 
-	uint64_t read_bytes, measured_bytes, measured_ms, published_ms;
+	uint64_t read_bytes, errors; /* since the start */
+	uint64_t measured_bytes, measured_ms, published_ms;
 	struct scrub_facts seen; /* by others; under scrub->lock */
 };
 

@@ -5,7 +5,9 @@
 
 #include "replication/census.h"
 #include "replication/repair.h"
+#include "replication/scrub.h"
 #include "replication/sweep.h"
+#include "service/core/clock.h"
 #include "service/op/metrics_families.h"
 
 enum { NUMBER_SIZE = 16 };
@@ -14,6 +16,7 @@ enum { NUMBER_SIZE = 16 };
 struct figures {
 	uint64_t free_bytes, size_bytes;
 	uint64_t inflight, stuck, probes, strangers;
+	uint64_t scrub_oldest_s, scrub_errors, scrub_bytes;
 };
 
 static const struct {
@@ -34,6 +37,14 @@ static const struct {
 	"Probes that came back."},
     {"quartet_location_strangers", METRICS_GAUGE, offsetof(struct figures, strangers),
 	"Files the start-up sweep found there and left, since they are none of ours."},
+    {"quartet_scrub_oldest_seconds", METRICS_GAUGE,
+	offsetof(struct figures, scrub_oldest_s),
+	"Age of the copy there that was not read whole for longest."},
+    {"quartet_scrub_errors_total", METRICS_COUNTER,
+	offsetof(struct figures, scrub_errors),
+	"Bad and missing copies that scrubbing found there."},
+    {"quartet_scrub_bytes_total", METRICS_COUNTER, offsetof(struct figures, scrub_bytes),
+	"Bytes that scrubbing read there."},
 };
 
 /* As people count them. */
@@ -49,7 +60,11 @@ take_figures(struct mirror *m, unsigned i, struct figures *out)
 {
 	struct health_facts health;
 	struct sweep_facts sweep;
+	struct scrub_facts scrub;
+	int64_t oldest_ms;
 
+	scrub_facts(m->scrub, i, &scrub);
+	oldest_ms = scrub.oldest_ms[SCRUB_DEEP];
 	health_facts(m->health, i, &health);
 	sweep_facts(m->sweep, i, &sweep);
 	*out = (struct figures){
@@ -59,6 +74,11 @@ take_figures(struct mirror *m, unsigned i, struct figures *out)
 	    .stuck = health.stuck,
 	    .probes = health.probes,
 	    .strangers = sweep.strangers,
+	    .scrub_oldest_s = oldest_ms > clock_wall_ms()
+				  ? 0
+				  : (uint64_t)(clock_wall_ms() - oldest_ms) / 1000,
+	    .scrub_errors = scrub.errors,
+	    .scrub_bytes = scrub.read_bytes,
 	};
 }
 
