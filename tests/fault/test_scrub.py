@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 
-from fault_test import Client, FaultBed, md5
+from fault_test import Client, FaultBed, FaultyBed, has_kill_points, md5
 from quartet_test import main, unittest, wait_until
 
 FILES = 100
@@ -360,6 +360,74 @@ class Files(ScrubTest):
         self.assertEqual(self.bad_files()[0], self.bad_files()[1])
         self.bed.settle()
         self.assert_all_is_well()
+
+
+class Sectors(unittest.TestCase):
+    """Disks that cannot read what they were given (storage/fault.h)."""
+
+    def setUp(self):
+        if not has_kill_points():
+            self.skipTest("built without faults")
+        self.bed = FaultyBed.start(settings=SETTINGS)
+        self.addCleanup(self.bed.close)
+        client = Client(self.bed)
+        self.there = [os.urandom(3000 + number) for number in range(30)]
+        for number, data in enumerate(self.there):
+            self.assertEqual(client.put(f"/alice/f{number}", data), 201)
+        client.close()
+        self.bed.settle()
+
+    def status(self, location):
+        return json.loads(self.bed.tool("--json", "scrub", "status")[1])["locations"][location - 1]["deep"]
+
+    def start(self):
+        self.assertEqual(self.bed.tool("scrub", "start", "--deep")[0], 0)
+
+    def wait_over(self):
+        def every_pass_is_over():
+            return all(self.status(location)["state"] == "idle" for location in (1, 2, 3, 4))
+        wait_until(every_pass_is_over, 60)
+
+    def test_a_copy_that_cannot_be_read_is_made_again(self):
+        name = os.path.basename(self.bed.copies(self.there[7])[1])
+        self.bed.fault(location=2, op="read", path=name, errno="EIO")
+        self.start()
+
+        def it_was_put_aside():
+            return os.listdir(os.path.join(self.bed.locations[1], "bad")) == [name]
+        wait_until(it_was_put_aside, 60)
+        self.bed.heal()
+        self.wait_over()
+        self.assertEqual(self.status(2)["bad"], 1)
+        self.bed.settle()
+        self.assertEqual(len(self.bed.copies(self.there[7])), 4)
+
+    def test_a_disk_that_fails_a_while_loses_nothing(self):
+        rule = self.bed.fault(location=3, op="read", path="blob/", nth=5, times=1, errno="EIO")
+        self.start()
+        self.wait_over()
+        self.assertEqual(self.bed.acted(rule), 1)
+        self.assertEqual((self.status(3)["bad"], self.status(3)["files"]), (0, len(self.there)))
+        self.assertEqual(os.listdir(os.path.join(self.bed.locations[2], "bad")), [])
+
+    def test_a_location_that_goes_away_in_the_middle_is_waited_for(self):
+        self.bed.fault(location=4, op="read", path="blob/", delay=50)
+        self.start()
+
+        def it_has_begun():
+            return self.status(4)["done"] > 2
+        wait_until(it_has_begun, 30, 0.02)
+        here = self.bed.locations[3]
+        os.rename(here, here + ".away")
+        self.bed.wait_state(4, "offline")
+        done = self.status(4)["done"]
+        self.assertLess(done, len(self.there))
+        self.assertEqual(self.status(4)["state"], "running")
+        os.rename(here + ".away", here)
+        self.bed.wait_state(4, "online")
+        self.wait_over()
+        last = self.status(4)
+        self.assertEqual((last["bad"], last["missing"], last["files"]), (0, 0, len(self.there)))
 
 
 class Due(unittest.TestCase):
