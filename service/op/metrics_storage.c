@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "replication/census.h"
+#include "replication/gc.h"
 #include "replication/repair.h"
 #include "replication/scrub.h"
 #include "replication/sweep.h"
@@ -15,7 +16,7 @@ enum { NUMBER_SIZE = 16 };
 /* One location in numbers, each a family of the table below. */
 struct figures {
 	uint64_t free_bytes, size_bytes;
-	uint64_t inflight, stuck, probes, strangers;
+	uint64_t inflight, stuck, probes, strangers, sweep_stopped;
 	uint64_t scrub_oldest_s, scrub_errors, scrub_bytes;
 };
 
@@ -37,6 +38,9 @@ static const struct {
 	"Probes that came back."},
     {"quartet_location_strangers", METRICS_GAUGE, offsetof(struct figures, strangers),
 	"Files the start-up sweep found there and left, since they are none of ours."},
+    {"quartet_location_sweep_stopped", METRICS_GAUGE,
+	offsetof(struct figures, sweep_stopped),
+	"1 where the start-up sweep found more unknown files than sweep_limit."},
     {"quartet_scrub_oldest_seconds", METRICS_GAUGE,
 	offsetof(struct figures, scrub_oldest_s),
 	"Age of the copy there that was not read whole for longest."},
@@ -74,6 +78,7 @@ take_figures(struct mirror *m, unsigned i, struct figures *out)
 	    .stuck = health.stuck,
 	    .probes = health.probes,
 	    .strangers = sweep.strangers,
+	    .sweep_stopped = sweep.state == SWEEP_STOPPED,
 	    .scrub_oldest_s = oldest_ms > clock_wall_ms()
 				  ? 0
 				  : (uint64_t)(clock_wall_ms() - oldest_ms) / 1000,
@@ -186,6 +191,33 @@ write_calls(struct metrics *m, const struct mirror *mirror)
 			    1e6);
 }
 
+static void
+write_scrub_of(
+    struct metrics *m, struct mirror *mirror, enum scrub_kind kind, const char *kind_name)
+{
+	struct scrub_facts facts;
+	char number[NUMBER_SIZE];
+
+	for (unsigned i = 0; i < mirror->n; i++) {
+		scrub_facts(mirror->scrub, i, &facts);
+		(void)number_of(i, number);
+		for (int state = 0; state < SCRUB_STATES; state++)
+			metrics_count(m,
+			    METRICS_LABELS({"loc", number}, {"kind", kind_name},
+				{"state", scrub_state_name((enum scrub_state)state)}),
+			    (int)facts.pass[kind].state == state);
+	}
+}
+
+static void
+write_scrub(struct metrics *m, struct mirror *mirror)
+{
+	metrics_family(m, "quartet_scrub_state", METRICS_GAUGE,
+	    "1 for what the checking of copies is doing, 0 for the others.");
+	write_scrub_of(m, mirror, SCRUB_SHALLOW, "shallow");
+	write_scrub_of(m, mirror, SCRUB_DEEP, "deep");
+}
+
 void
 metrics_of_locations(struct metrics *m, const struct op_call *call)
 {
@@ -196,6 +228,7 @@ metrics_of_locations(struct metrics *m, const struct op_call *call)
 	write_figures(m, mirror);
 	write_inodes(m, mirror);
 	write_calls(m, mirror);
+	write_scrub(m, mirror);
 	metrics_family(m, "quartet_write_quorum", METRICS_GAUGE,
 	    "Copies that must be durable before an upload is acknowledged.");
 	metrics_count(m, NULL, mirror->write_quorum);
@@ -255,6 +288,11 @@ write_repairs(struct metrics *m, const struct mirror *mirror)
 	metrics_family(m, "quartet_repair_bytes_total", METRICS_COUNTER,
 	    "Bytes of the files that were copied again.");
 	metrics_count(m, NULL, mirror->bytes_repaired);
+	metrics_family(m, "quartet_work_held", METRICS_GAUGE,
+	    "1 for work that the operator has stopped.");
+	metrics_count(
+	    m, METRICS_LABELS({"work", "repair"}), repair_is_held(mirror->repair));
+	metrics_count(m, METRICS_LABELS({"work", "gc"}), gc_is_held(mirror->gc));
 }
 
 void

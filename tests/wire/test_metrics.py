@@ -224,6 +224,36 @@ class Degraded(unittest.TestCase):
         wait_until(it_is_repaired)
 
 
+    def test_what_scrubbing_finds_is_counted(self):
+        bed = Testbed.start(settings=["probe_period=100ms"])
+        self.addCleanup(bed.close)
+        self.assertEqual(bed.put("/alice/f", b"x" * 1000).status, 201)
+
+        def third_copies():
+            return [os.path.join(folder, name) for folder, _, names in
+                    os.walk(os.path.join(bed.locations[2], "blob")) for name in names]
+        wait_until(third_copies)
+        copies = third_copies()
+        before = metrics(bed)
+        self.assertEqual(before["quartet_scrub_errors_total"].total(), 0)
+        self.assertEqual(before["quartet_scrub_state"].total(), 8)
+        self.assertTrue(0 <= before["quartet_scrub_oldest_seconds"].value(loc="3") < 600)
+        os.unlink(copies[0])
+        self.assertEqual(bed.tool("scrub", "start", "--shallow")[0], 0)
+
+        def it_is_counted_and_made_again():
+            now = metrics(bed)
+            return ([now["quartet_scrub_errors_total"].value(loc=str(n)) for n in range(1, 5)] == [0, 0, 1, 0]
+                    and now["quartet_repair_copies_total"].value(loc="3", result="made") == 1)
+        wait_until(it_is_counted_and_made_again)
+        self.assertTrue(os.path.exists(copies[0]))
+
+        self.assertEqual(metrics(bed)["quartet_work_held"].total(), 0)
+        self.assertEqual(bed.tool("repair", "stop")[0], 0)
+        self.assertEqual(metrics(bed)["quartet_work_held"].value(work="repair"), 1)
+        self.assertEqual(metrics(bed)["quartet_work_held"].value(work="gc"), 0)
+
+
 class Access(unittest.TestCase):
     def ask(self, bed, user):
         return bed.ask("GET", root_url(bed, "/metrics"), user).status
