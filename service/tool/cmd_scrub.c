@@ -26,17 +26,28 @@ text_of(json_t *pass, const char *key, const char *without)
 	return text == NULL ? without : text;
 }
 
+/* How much of the pass under way is done; between two passes nothing is. */
+static void
+print_share(json_t *pass)
+{
+	double done = number_of(pass, "done"), total = number_of(pass, "total");
+
+	if (strcmp(text_of(pass, "state", ""), "idle") == 0 || total <= 0.0)
+		(void)printf("     ");
+	else
+		(void)printf(" %3.0f%%", done < total ? 100.0 * done / total : 100.0);
+}
+
 static void
 print_pass(json_t *location, const char *kind)
 {
 	json_t *pass = json_object_get(location, kind);
-	double done = number_of(pass, "done"), total = number_of(pass, "total");
 
+	(void)printf("%2.0f  %-7s  %-7s", number_of(location, "number"), kind,
+	    text_of(pass, "state", ""));
+	print_share(pass);
 	(void)printf(
-	    "%2.0f  %-7s  %-7s  %3.0f%%  %10.0f copies  %6.0f bad  %6.0f missing  "
-	    "%6.0f found  last full %s%s\n",
-	    number_of(location, "number"), kind, text_of(pass, "state", ""),
-	    total > 0.0 && done < total ? 100.0 * done / total : 100.0,
+	    "  %10.0f copies  %6.0f bad  %6.0f missing  %6.0f found  last full %s%s\n",
 	    number_of(pass, "files"), number_of(pass, "bad"), number_of(pass, "missing"),
 	    number_of(pass, "found"), text_of(pass, "last_full", "never"),
 	    json_is_true(json_object_get(pass, "report_only")) ? " (report only)" : "");

@@ -285,6 +285,16 @@ class Scrub(ScrubTest):
         self.assertGreater(done["locations"][0]["done"], 0)
         self.assertEqual(self.bed.tool("health")[0], 0)
 
+    def test_the_status_is_a_line_for_each_location_and_kind(self):
+        self.run_pass("deep")
+        self.run_pass("shallow")
+        status, text = self.bed.tool("scrub", "status")
+        self.assertEqual(status, 0)
+        lines = [line.split() for line in text.splitlines() if " reads " not in line]
+        self.assertEqual([line[:5] for line in lines],
+                         [[str(location), kind, "idle", str(len(self.there)), "copies"]
+                          for location in (1, 2, 3, 4) for kind in ("shallow", "deep")])
+
     def test_wrong_words_are_refused(self):
         for words in ([], ["status", "x"], ["start", "--fast"], ["start", "--location"], ["begin"]):
             self.assertEqual(self.bed.tool("scrub", *words)[0], 64, words)
