@@ -19,6 +19,7 @@ enum prop {
 	PROP_AVAILABLE,
 	PROP_MD5,
 	PROP_CONTENT_DATE,
+	PROP_COPIES,
 	PROP_CREATOR,
 	PROP_DATE,
 	PROP_ENCODING,
@@ -85,6 +86,7 @@ kind_of(enum prop prop)
 	case PROP_CREATOR:
 	case PROP_DATE:
 	case PROP_LENGTH:
+	case PROP_COPIES:
 		return PROPS_COMPUTED;
 	case PROP_FREE:
 	case PROP_DERIVED:
@@ -192,6 +194,21 @@ owner_name(struct op_call *call, struct arena *a, uint64_t owner)
 	return facts.name;
 }
 
+/*
+ * How many good copies there are of the bytes. Not said of a file without any, nor where
+ * the record is gone since the node was read, or damaged.
+ */
+static void
+add_copies(struct op_call *call, struct list *l, const struct node *node)
+{
+	struct blob blob;
+
+	if (node->blob_id != 0 &&
+	    blob_get(call->env->reader, node->blob_id, &blob, NULL) == ERR_OK)
+		add(l, "ivo://quartet/vospace/core#copies",
+		    number(l->a, (uint64_t)__builtin_popcount(blob.have)), true);
+}
+
 static void
 add_fields(struct op_call *call, struct list *l, const struct node *node, bool max,
     struct props_rights rights)
@@ -238,9 +255,11 @@ add_fields(struct op_call *call, struct list *l, const struct node *node, bool m
 		    true);
 	if (node->content_type.p != NULL)
 		add(l, "ivo://ivoa.net/vospace/core#type", node->content_type, false);
+	if (max)
+		add_copies(call, l, node);
 }
 
-enum { FIELDS_MAX = 16 };
+enum { FIELDS_MAX = 17 };
 
 /* The node's free properties among its fields, ascending by URI. */
 static void
@@ -528,6 +547,7 @@ one_to_patch(struct op_call *call, const struct node_doc_property *p, enum node_
 	case PROP_CREATOR:
 	case PROP_DATE:
 	case PROP_LENGTH:
+	case PROP_COPIES:
 		return ERR_OK;
 	}
 	free_properties[out->n_properties++] = (struct node_property){

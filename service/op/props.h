@@ -14,7 +14,7 @@ enum props_detail {
 	PROPS_MIN, /* nothing but URI and type */
 	PROPS_BASIC, /* what stat_unreadable = basic leaves: date and length */
 	PROPS_FULL,
-	PROPS_MAX, /* also what the caller may do: readable, writable */
+	PROPS_MAX, /* also what the caller may do, readable, writable; and how many copies */
 };
 
 struct props_rights {

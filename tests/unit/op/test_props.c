@@ -3,10 +3,11 @@
 
 #include "service/op/props.h"
 
-#define CORE  "ivo://ivoa.net/vospace/core#"
-#define CADC  "ivo://cadc.nrc.ca/vospace/core#"
-#define GROUP "ivo://cadc.nrc.ca/gms?"
-#define OURS  "ivo://example.org/gms?"
+#define CORE   "ivo://ivoa.net/vospace/core#"
+#define CADC   "ivo://cadc.nrc.ca/vospace/core#"
+#define COPIES "ivo://quartet/vospace/core#copies"
+#define GROUP  "ivo://cadc.nrc.ca/gms?"
+#define OURS   "ivo://example.org/gms?"
 
 enum { DOC_MAX = 300 };
 
@@ -239,7 +240,8 @@ what_the_server_makes_changes_nothing(void **state)
 {
 	static const char *const derived[] = {CORE "MD5", CORE "availableSpace",
 	    CORE "btime", CORE "content-date", CORE "creator", CORE "ctime", CORE "date",
-	    CORE "length", CORE "mtime", CORE "quota", CADC "readable", CADC "writable"};
+	    CORE "length", CORE "mtime", CORE "quota", CADC "readable", CADC "writable",
+	    COPIES};
 
 	begin(*state);
 	for (size_t i = 0; i < sizeof derived / sizeof derived[0]; i++) {
@@ -368,6 +370,39 @@ each_field_has_its_form(void **state)
 		assert_null(find(&out, absent[i]));
 }
 
+/* The bytes of the sample, durable at so many locations. */
+static void
+give_bytes(struct catalogue *c, location_map have)
+{
+	struct nodes_put_file r = {
+	    .parent_id = ROOT, .name = BYTES("f"), .blob = new_blob(c, 5)};
+
+	r.blob.have = have;
+	assert_done(c, run(c, nodes_put_file, &r));
+}
+
+static void
+a_file_shows_how_many_good_copies_there_are(void **state)
+{
+	struct catalogue *c = *state;
+	struct props_rights none = {false, false};
+	struct node node = sample;
+	struct node_out out;
+
+	give_bytes(c, 0xb);
+	node.blob_id = c->last_blob;
+	begin(c);
+	out = shown(c, &node, PROPS_MAX, none);
+	assert_non_null(find(&out, COPIES));
+	assert_text(find(&out, COPIES)->value, "3");
+	assert_true(find(&out, COPIES)->read_only);
+	out = shown(c, &node, PROPS_FULL, none);
+	assert_null(find(&out, COPIES));
+	node.blob_id++; /* it was replaced since the node was read */
+	out = shown(c, &node, PROPS_MAX, none);
+	assert_null(find(&out, COPIES));
+}
+
 static void
 less_detail_shows_less(void **state)
 {
@@ -425,6 +460,7 @@ main(void)
 	    CATALOGUE_TEST(free_properties_ascend_and_the_last_of_a_name_counts),
 	    CATALOGUE_TEST(properties_of_a_document_ascend),
 	    CATALOGUE_TEST(each_field_has_its_form),
+	    CATALOGUE_TEST(a_file_shows_how_many_good_copies_there_are),
 	    CATALOGUE_TEST(less_detail_shows_less),
 	    CATALOGUE_TEST(a_container_shows_what_is_below_it),
 	};
