@@ -3,13 +3,17 @@
  * GET /admin/health - the state of the whole in one document (storage 2.9): a status for
  * a monitoring system, one line for people, and the figures behind it.
  *
- *   2 CRITICAL  fewer than W locations writable; a file without a good copy; the metadata
- *               map over 90 % full; a start-up sweep or a scrub that stopped and asks
- *   1 WARNING   any location not online; copies missing; a location under 10 % free; a
- *               copy that nobody looked at for 21 days; repair or removal stopped, or not
- *               read-write, by the operator's order
- *   0 OK
+ *   2 CRITICAL  fewer than W locations writable; a file without a good copy, or with one
+ *               for too long; the metadata map nearly full; a start-up sweep or a scrub
+ *               that stopped and asks
+ *   1 WARNING   any location not online, or nearly full; copies missing for too long; a
+ *               copy that nobody looked at for too long; repair or removal stopped, or
+ *               not read-write, by the operator's order
+ *   0 OK        that copies are missing is noted all the same
+ *
+ * What is too long or nearly full is a setting, health_*.
  */
+#include "replication/census.h"
 #include "replication/gc.h"
 #include "replication/repair.h"
 #include "replication/scrub.h"
@@ -19,8 +23,6 @@
 #include "service/op/op_admin_private.h"
 #include "service/op/ops.h"
 #include "service/op/service_mode.h"
-
-enum { SCRUB_LATE_DAYS = 21 };
 
 struct report {
 	struct op_call *call;
@@ -63,7 +65,7 @@ scrub_object(struct report *r, unsigned i)
 	oldest = f.oldest_ms[SCRUB_DEEP];
 	if (oldest != INT64_MAX)
 		age_s = (clock_wall_ms() - oldest) / 1000;
-	if (age_s > SCRUB_LATE_DAYS * 86400)
+	if (age_s * 1000 > (int64_t)r->call->env->settings->health_scrub_late)
 		note(r, 1, "location %u (%s) has copies that were not read for %lld days",
 		    i + 1, name, (long long)(age_s / 86400));
 	for (unsigned k = 0; k < SCRUB_KINDS; k++)
@@ -76,6 +78,14 @@ scrub_object(struct report *r, unsigned i)
 	    scrub_state_name(f.pass[SCRUB_SHALLOW].state), "oldest_seconds",
 	    (json_int_t)age_s, "bad", (json_int_t)f.pass[SCRUB_DEEP].bad, "missing",
 	    (json_int_t)(f.pass[SCRUB_DEEP].missing + f.pass[SCRUB_SHALLOW].missing));
+}
+
+static bool
+is_nearly_full(const struct report *r, const struct health_facts *h)
+{
+	uint64_t percent = r->call->env->settings->health_free_percent;
+
+	return h->total_bytes > 0 && h->free_bytes < h->total_bytes / 100 * percent;
 }
 
 static json_t *
@@ -92,9 +102,10 @@ location_object(struct report *r, unsigned i)
 	if (h.state != STATE_ONLINE)
 		note(r, 1, "location %u (%s) is %s: %s", i + 1, m->location[i]->name,
 		    location_state_name(h.state), h.reason);
-	else if (h.total_bytes > 0 && h.free_bytes < h.total_bytes / 10)
-		note(r, 1, "location %u (%s) has less than 10 %% free", i + 1,
-		    m->location[i]->name);
+	else if (is_nearly_full(r, &h))
+		note(r, 1, "location %u (%s) has less than %llu %% free", i + 1,
+		    m->location[i]->name,
+		    (unsigned long long)r->call->env->settings->health_free_percent);
 	if (s.state == SWEEP_STOPPED)
 		note(r, 2,
 		    "location %u (%s) holds many files the catalogue does not know",
@@ -126,6 +137,7 @@ static json_t *
 store_object(struct report *r)
 {
 	const struct op_env *env = r->call->env;
+	uint64_t map_percent = env->settings->health_map_percent;
 	struct store_facts f = {.nodes = 0};
 	struct errinfo why;
 
@@ -133,10 +145,11 @@ store_object(struct report *r)
 		note(r, 2, "the metadata store cannot be read: %s", errinfo_text(&why));
 		return json_null();
 	}
-	if (f.used_bytes > f.map_bytes / 10 * 9)
-		note(r, 2, "the metadata fill more than 90 %% of meta_map_size");
+	if (f.used_bytes > f.map_bytes / 100 * map_percent)
+		note(r, 2, "the metadata fill more than %llu %% of meta_map_size",
+		    (unsigned long long)map_percent);
 	if (f.repairs_due > 0)
-		note(r, 1, "%llu copies of files are missing",
+		note(r, 0, "%llu copies of files are missing",
 		    (unsigned long long)f.repairs_due);
 	if (f.blobs_lost > 0)
 		note(r, 2, "files without a good copy: %llu",
@@ -146,6 +159,43 @@ store_object(struct report *r)
 	    "repairs_due", (json_int_t)f.repairs_due, "removals_due",
 	    (json_int_t)f.removals_due, "used_bytes", (json_int_t)f.used_bytes,
 	    "map_bytes", (json_int_t)f.map_bytes);
+}
+
+/* How long there have been files with so many good copies or fewer; 0: there are none. */
+static uint64_t
+lacking_ms(const struct census_facts *f, unsigned copies)
+{
+	uint64_t since_ms = f->lacking_since_ms[copies];
+
+	return since_ms == 0 ? 0 : clock_mono_ms() - since_ms + 1;
+}
+
+/* The files that lack copies, and for how long there have been some. */
+static json_t *
+lacking_object(struct report *r)
+{
+	const struct settings *s = r->call->env->settings;
+	unsigned n = r->call->env->mirror->n;
+	struct census_facts f;
+	json_t *lacking = json_array();
+	uint64_t any_ms, single_ms = 0;
+
+	census_facts(r->call->env->mirror->census, &f);
+	any_ms = lacking_ms(&f, n - 1);
+	if (n > 1)
+		single_ms = lacking_ms(&f, 1);
+	if (single_ms > s->health_single_late && f.lacking[1] > 0)
+		note(r, 2, "files with one good copy for %llu min: %llu",
+		    (unsigned long long)single_ms / 60000,
+		    (unsigned long long)f.lacking[1]);
+	if (any_ms > s->health_missing_late)
+		note(r, 1, "copies have been missing for %llu min",
+		    (unsigned long long)any_ms / 60000);
+	for (unsigned copies = 0; copies < n; copies++)
+		(void)json_array_append_new(
+		    lacking, json_integer((json_int_t)f.lacking[copies]));
+	return json_pack("{s:o,s:I,s:I}", "by_copies", lacking, "any_ms",
+	    (json_int_t)any_ms, "single_ms", (json_int_t)single_ms);
 }
 
 static json_t *
@@ -196,14 +246,14 @@ run_health(struct op_call *call)
 	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
 	struct report r = {.call = call, .notes = json_array()};
 	json_t *locations = locations_array(&r), *store = store_object(&r);
-	json_t *mirror = mirror_object(&r);
+	json_t *mirror = mirror_object(&r), *lacking = lacking_object(&r);
 
 	note_mode(&r);
 	note_stopped(&r);
 	admin_reply(call, 200,
-	    json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:s}", "code", r.code, "status",
+	    json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:s}", "code", r.code, "status",
 		words[r.code], "notes", r.notes, "locations", locations, "store", store,
-		"mirror", mirror, "version", QUARTET_VERSION));
+		"mirror", mirror, "lacking", lacking, "version", QUARTET_VERSION));
 }
 
 const struct op op_admin_health = {.name = "admin-health", .run = run_health};
