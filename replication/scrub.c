@@ -206,17 +206,23 @@ scrub_halt(struct scrub_lane *lane, enum scrub_kind kind, const char *what)
 /* What steps share */
 
 uint64_t
-scrub_hold(void *arg, size_t n)
+scrub_pause(struct scrub_lane *lane, size_t n)
 {
-	struct scrub_lane *lane = arg;
 	struct scrub *s = lane->scrub;
-	uint64_t pause;
 
 	publish_sometimes(lane);
 	if (health_state(s->m->health, lane->index) != STATE_ONLINE)
 		return AWAY_MS;
-	pause = scrub_pace_wait(
+	return scrub_pace_wait(
 	    &lane->pace, clock_mono_us(), s->m->location[lane->index]->out, n, s->rate);
+}
+
+uint64_t
+scrub_hold(void *arg, size_t n)
+{
+	struct scrub_lane *lane = arg;
+	uint64_t pause = scrub_pause(lane, n);
+
 	if (pause == 0)
 		lane->read_bytes += n;
 	return pause;

@@ -38,6 +38,8 @@ struct scrub_lane {
 
 	/* The shallow pass. */
 	struct location_list list;
+	struct location_found *found; /* in the leaf so far */
+	size_t n_found, skip; /* how many; how many of the directory were looked at */
 	struct leaf_suspect *suspect; /* of the leaf that is looked at; NULL: none is */
 	size_t n_suspects, next_suspect;
 	bool some_unknown;
@@ -80,7 +82,10 @@ void scrub_halt(struct scrub_lane *lane, enum scrub_kind kind, const char *what)
 /* Stopping, or told otherwise since the step began. */
 bool scrub_is_void(const struct scrub_lane *lane);
 
-/* As copy_check's `hold`; `arg` is the lane. */
+/* How long to wait before something that costs as much as reading `n` bytes; 0: now. */
+uint64_t scrub_pause(struct scrub_lane *lane, size_t n);
+
+/* The same as copy_check's `hold`, before a read; `arg` is the lane. */
 uint64_t scrub_hold(void *arg, size_t n);
 
 /*

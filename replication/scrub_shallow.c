@@ -14,7 +14,10 @@
 #include "replication/repair.h"
 #include "replication/scrub_lane.h"
 
-enum { AGAIN_MS = 1000 };
+enum {
+	AGAIN_MS = 1000,
+	LIST_MOST = 64, /* files looked at in one call, which blocks the location */
+};
 
 static void next_suspect(struct scrub_lane *lane);
 
@@ -27,10 +30,13 @@ pass_of(struct scrub_lane *lane)
 void
 scrub_shallow_reset(struct scrub_lane *lane)
 {
+	free(lane->found);
 	free(lane->suspect);
 	free(lane->victim);
+	lane->found = NULL;
 	lane->suspect = NULL;
 	lane->victim = NULL;
+	lane->n_found = lane->skip = 0;
 	lane->n_suspects = lane->next_suspect = lane->n_victims = 0;
 	lane->some_unknown = false;
 }
@@ -122,7 +128,6 @@ has_record(const struct scrub_lane *lane, uint64_t id)
 static void
 collect_garbage(struct scrub_lane *lane)
 {
-	lane->n_victims = 0;
 	for (size_t i = 0; i < lane->list.n && lane->n_victims < lane->n_suspects; i++) {
 		const struct location_found *f = &lane->list.found[i];
 
@@ -132,24 +137,13 @@ collect_garbage(struct scrub_lane *lane)
 		(void)memcpy(lane->victim[lane->n_victims].md5, f->md5, MD5_SIZE);
 		lane->n_victims++;
 	}
-	free(lane->list.found);
-	lane->list.found = NULL;
 }
 
 static void
-trailers_listed(struct location_call *call)
+judge_garbage(struct scrub_lane *lane)
 {
-	struct location_list *list = container_of(call, struct location_list, call);
-	struct scrub_lane *lane = container_of(list, struct scrub_lane, list);
 	struct scrub_pass *pass = pass_of(lane);
 
-	if (scrub_is_void(lane) || call->err != ERR_OK) {
-		free(list->found);
-		list->found = NULL;
-		scrub_rest(lane, AGAIN_MS);
-		return;
-	}
-	collect_garbage(lane);
 	if (!pass->confirmed && !pass->report_only &&
 	    pass->unknown + lane->n_victims > lane->scrub->unknown_max) {
 		scrub_halt(lane, SCRUB_SHALLOW, "files that the catalogue does not know");
@@ -163,14 +157,53 @@ trailers_listed(struct location_call *call)
 }
 
 static void
+trailers_listed(struct location_call *call)
+{
+	struct location_list *list = container_of(call, struct location_list, call);
+	struct scrub_lane *lane = container_of(list, struct scrub_lane, list);
+	bool ok = !scrub_is_void(lane) && call->err == ERR_OK;
+
+	if (ok)
+		collect_garbage(lane);
+	free(list->found);
+	list->found = NULL;
+	if (ok && list->more) {
+		lane->skip += LIST_MOST;
+		scrub_next(lane);
+	} else if (ok) {
+		judge_garbage(lane);
+	} else {
+		lane->skip = 0; /* once more, from the first */
+		scrub_rest(lane, AGAIN_MS);
+	}
+}
+
+/* The next part of the directory. */
+static void
 start_list(struct scrub_lane *lane, bool sizes, void (*done)(struct location_call *call))
 {
+	uint64_t pause = scrub_pause(lane, PIECE_SMALL_SIZE); /* about that */
+
+	if (pause > 0) {
+		scrub_rest(lane, pause);
+		return;
+	}
 	lane->list = (struct location_list){
 	    .call = {.verb = LOCATION_LIST, .loop = lane->scrub->loop, .done = done},
 	    .sizes = sizes,
 	    .leaf = (unsigned)pass_of(lane)->at,
+	    .skip = lane->skip,
+	    .most = LIST_MOST,
 	};
 	location_submit(lane->scrub->m->location[lane->index], &lane->list.call);
+}
+
+static void
+list_trailers(struct scrub_lane *lane)
+{
+	if (lane->skip == 0)
+		lane->n_victims = 0;
+	start_list(lane, false, trailers_listed);
 }
 
 /* Suspects */
@@ -294,7 +327,7 @@ next_suspect(struct scrub_lane *lane)
 
 	if (lane->next_suspect == lane->n_suspects) {
 		if (lane->some_unknown)
-			start_list(lane, false, trailers_listed);
+			list_trailers(lane);
 		else
 			leaf_done(lane);
 		return;
@@ -309,16 +342,31 @@ next_suspect(struct scrub_lane *lane)
 
 /* Leaves */
 
+/* What came is kept beside what is here of the leaf already. */
 static bool
-compare(struct scrub_lane *lane, struct blob *blob, size_t n)
+gather(struct scrub_lane *lane)
 {
-	size_t room = n + lane->list.n;
+	const struct location_list *list = &lane->list;
+	size_t n = lane->n_found + list->n;
+	struct location_found *all = realloc(lane->found, (n + 1) * sizeof *all);
 
-	lane->suspect = calloc(room + 1, sizeof *lane->suspect);
+	if (all == NULL)
+		return false;
+	if (list->n > 0)
+		(void)memcpy(all + lane->n_found, list->found, list->n * sizeof *all);
+	lane->found = all;
+	lane->n_found = n;
+	return true;
+}
+
+static bool
+compare(struct scrub_lane *lane, const struct blob *blob, size_t n)
+{
+	lane->suspect = calloc(n + lane->n_found + 1, sizeof *lane->suspect);
 	if (lane->suspect == NULL)
 		return false;
-	lane->n_suspects = leaf_merge(
-	    blob, n, lane->list.found, lane->list.n, lane->index, lane->suspect);
+	lane->n_suspects =
+	    leaf_merge(blob, n, lane->found, lane->n_found, lane->index, lane->suspect);
 	lane->victim = calloc(lane->n_suspects + 1, sizeof *lane->victim);
 	if (lane->victim == NULL)
 		return false;
@@ -327,53 +375,56 @@ compare(struct scrub_lane *lane, struct blob *blob, size_t n)
 	return true;
 }
 
+/* The whole leaf is here. */
+static bool
+find_suspects(struct scrub_lane *lane)
+{
+	struct store_facts facts;
+	struct blob *blob;
+	size_t n;
+	bool ok;
+
+	if (store_facts(lane->scrub->reader, &facts, NULL) != ERR_OK ||
+	    blob_list_leaf(lane->scrub->reader, lane->list.leaf, facts.blob_ids, &blob,
+		&n, NULL) != ERR_OK)
+		return false;
+	ok = compare(lane, blob, n);
+	free(blob);
+	lane->skip = 0;
+	return ok;
+}
+
 static void
 listed(struct location_call *call)
 {
 	struct location_list *list = container_of(call, struct location_list, call);
 	struct scrub_lane *lane = container_of(list, struct scrub_lane, list);
-	struct store_facts facts;
-	struct blob *blob = NULL;
-	bool ok = !scrub_is_void(lane) && call->err == ERR_OK;
-	size_t n = 0;
+	bool ok = !scrub_is_void(lane) && call->err == ERR_OK && gather(lane);
 
-	if (ok)
-		ok = store_facts(lane->scrub->reader, &facts, NULL) == ERR_OK &&
-		     blob_list_leaf(lane->scrub->reader, list->leaf, facts.blob_ids,
-			 &blob, &n, NULL) == ERR_OK &&
-		     compare(lane, blob, n);
-	free(blob);
 	free(list->found);
 	list->found = NULL;
-	if (ok) {
+	if (ok && list->more) {
+		lane->skip += LIST_MOST;
+		scrub_next(lane);
+	} else if (ok && find_suspects(lane)) {
 		next_suspect(lane);
-		return;
+	} else {
+		scrub_shallow_reset(lane);
+		scrub_rest(lane, AGAIN_MS);
 	}
-	scrub_shallow_reset(lane);
-	scrub_rest(lane, AGAIN_MS);
 }
 
 void
 scrub_shallow_step(struct scrub_lane *lane)
 {
 	struct store_facts facts;
-	uint64_t pause;
 
-	if (lane->suspect != NULL) {
+	if (lane->suspect != NULL)
 		next_suspect(lane);
-		return;
-	}
-	if (store_facts(lane->scrub->reader, &facts, NULL) != ERR_OK) {
+	else if (store_facts(lane->scrub->reader, &facts, NULL) != ERR_OK)
 		scrub_rest(lane, AGAIN_MS);
-		return;
-	}
-	if (pass_of(lane)->at >= blob_leaves(facts.blob_ids)) {
+	else if (pass_of(lane)->at >= blob_leaves(facts.blob_ids))
 		scrub_through(lane, SCRUB_SHALLOW);
-		return;
-	}
-	pause = scrub_hold(lane, PIECE_SMALL_SIZE); /* about what a listing costs */
-	if (pause > 0)
-		scrub_rest(lane, pause);
 	else
 		start_list(lane, true, listed);
 }

@@ -156,6 +156,9 @@ struct location_leaf {
  * trailer_ok set for those whose trailer can be read and names `store`; with `sizes` their
  * size instead. Blocks the location; for the start-up sweep and scrubbing. `found`
  * (malloc'd) is the caller's afterwards. Names that are none of ours are counted only.
+ * With `most`, only so many are looked at, those behind the first `skip` of the directory,
+ * so that it does not block for long; `more` says that there are others. What changes
+ * between two such calls may be missed or come twice.
  */
 struct location_found {
 	uint64_t id;
@@ -168,8 +171,10 @@ struct location_list {
 	struct location_call call;
 	bool tmp, sizes;
 	unsigned leaf;
+	size_t skip, most;
 	struct location_found *found;
 	size_t n, strangers;
+	bool more;
 };
 
 /*

@@ -276,12 +276,36 @@ parse_entry(
 	return true;
 }
 
+struct listing {
+	struct location_dir *d;
+	struct location_list *list;
+	int fd; /* of the directory */
+	size_t room, passed;
+};
+
+/* What there is to know of a file; 0, or an errno. */
 static int
-add_entry(struct location_dir *d, struct location_list *list, int dir_fd,
-    const char *name, size_t *room)
+look_at(struct listing *l, const char *name, struct location_found *found)
 {
-	struct location_found found;
 	struct stat st;
+
+	if (!l->list->sizes) {
+		found->trailer_ok =
+		    !l->list->tmp && trailer_names_store(l->d, l->fd, name);
+		return 0;
+	}
+	if (fstatat(l->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno;
+	found->size = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int
+add_entry(struct listing *l, const char *name)
+{
+	struct location_list *list = l->list;
+	struct location_found found;
+	int failed;
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return 0;
@@ -289,21 +313,22 @@ add_entry(struct location_dir *d, struct location_list *list, int dir_fd,
 		list->strangers++;
 		return 0;
 	}
-	if (list->sizes) {
-		if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-			return errno == ENOENT ? 0 : errno; /* removed meanwhile */
-		found.size = (uint64_t)st.st_size;
-	} else {
-		found.trailer_ok = !list->tmp && trailer_names_store(d, dir_fd, name);
-	}
-	if (list->n == *room) {
-		size_t bigger = *room == 0 ? 64 : *room * 2;
+	if (l->passed++ < list->skip)
+		return 0;
+	list->more = list->most > 0 && l->passed > list->skip + list->most;
+	if (list->more)
+		return 0;
+	failed = look_at(l, name, &found);
+	if (failed != 0)
+		return failed == ENOENT ? 0 : failed; /* removed meanwhile */
+	if (list->n == l->room) {
+		size_t bigger = l->room == 0 ? 64 : l->room * 2;
 		struct location_found *p = realloc(list->found, bigger * sizeof *p);
 
 		if (p == NULL)
 			return ENOMEM;
 		list->found = p;
-		*room = bigger;
+		l->room = bigger;
 	}
 	list->found[list->n++] = found;
 	return 0;
@@ -314,8 +339,8 @@ list_directory(struct location_dir *d, struct location_list *list, const char *p
 {
 	int fd = openat(d->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct listing l = {.d = d, .list = list, .fd = fd};
 	struct dirent *entry;
-	size_t room = 0;
 	int failed = 0;
 
 	if (dir == NULL) {
@@ -324,14 +349,14 @@ list_directory(struct location_dir *d, struct location_list *list, const char *p
 			(void)close(fd);
 		return failed;
 	}
-	while (failed == 0) {
+	while (failed == 0 && !list->more) {
 		errno = 0;
 		entry = readdir(dir);
 		if (entry == NULL) {
 			failed = errno;
 			break;
 		}
-		failed = add_entry(d, list, fd, entry->d_name, &room);
+		failed = add_entry(&l, entry->d_name);
 	}
 	(void)closedir(dir);
 	return failed;
@@ -345,6 +370,7 @@ start_list(struct location_dir *d, struct location_list *list)
 
 	list->found = NULL;
 	list->n = list->strangers = 0;
+	list->more = false;
 	if (!list->tmp) {
 		blob_leaf_name(list->leaf, leaf);
 		(void)snprintf(path, sizeof path, "blob/%s", leaf);

@@ -331,6 +331,37 @@ a_listing_of_sizes_looks_into_no_file(void **state)
 }
 
 static void
+a_listing_in_parts_comes_to_all_files(void **state)
+{
+	enum { FILES = 23, MOST = 5 };
+	struct place *p = *state;
+	bool seen[FILES] = {false};
+	struct location_list r = {.more = true};
+	size_t skip = 0;
+
+	for (unsigned i = 0; i < FILES; i++)
+		store_file(p, ID + i);
+	write_stray(p, "blob/00/04/README", "hello", 5);
+	for (; r.more; skip += MOST) {
+		r = (struct location_list){.call = {.verb = LOCATION_LIST},
+		    .sizes = skip % 2 == 0,
+		    .leaf = ID / STORE_ID_BLOCK,
+		    .skip = skip,
+		    .most = MOST};
+		assert_ok(run(p, &r.call), &r.call.why);
+		assert_int_equal(r.n, r.more ? MOST : FILES % MOST);
+		for (size_t i = 0; i < r.n; i++) {
+			assert_false(seen[r.found[i].id - ID]);
+			seen[r.found[i].id - ID] = true;
+			assert_true(r.sizes ? r.found[i].size == 3 * PAGE
+					    : r.found[i].trailer_ok);
+		}
+		free(r.found);
+	}
+	assert_int_equal(skip, FILES / MOST * MOST + MOST);
+}
+
+static void
 a_listing_of_unfinished_files_has_their_ids(void **state)
 {
 	struct place *p = *state;
@@ -369,6 +400,7 @@ main(void)
 	    ATTACHED(a_bad_file_is_put_aside_even_if_one_lies_there),
 	    ATTACHED(a_listing_tells_our_files_from_others),
 	    ATTACHED(a_listing_of_sizes_looks_into_no_file),
+	    ATTACHED(a_listing_in_parts_comes_to_all_files),
 	    ATTACHED(a_listing_of_unfinished_files_has_their_ids),
 	};
 
