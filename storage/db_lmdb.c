@@ -150,6 +150,21 @@ open_tables_to_read(struct db *db, struct errinfo *why)
 	return code == 0 ? ERR_OK : fail(code, "commit", why);
 }
 
+/*
+ * Without a lock file nobody has the store open, and none is made: it would be that of
+ * whoever only looked, who need not be the user the server runs as.
+ */
+static unsigned
+flags_to_read(const char *dir)
+{
+	char path[4096];
+	struct stat st;
+
+	(void)snprintf(path, sizeof path, "%s/lock.mdb", dir);
+	return MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY |
+	       (stat(path, &st) == 0 ? 0U : MDB_NOLOCK);
+}
+
 enum err
 db_open_to_read(const char *dir, uint64_t map_bytes, struct db **out, struct errinfo *why)
 {
@@ -166,8 +181,7 @@ db_open_to_read(const char *dir, uint64_t map_bytes, struct db **out, struct err
 	if (code == 0)
 		code = mdb_env_set_maxdbs(db->env, DB_TABLES + 8);
 	if (code == 0)
-		code = mdb_env_open(
-		    db->env, dir, MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY, 0600);
+		code = mdb_env_open(db->env, dir, flags_to_read(dir), 0600);
 	if (code == ENOENT)
 		e = errinfo_sys(why, ERR_NOT_FOUND, code, "no metadata store in %s", dir);
 	else

@@ -48,6 +48,11 @@ class Fsck(unittest.TestCase):
         self.assertEqual((facts["blobs"], facts["copies"], facts["missing"]), (40, 160, 0))
         self.bed.down()
         self.assert_clean()
+        # Who only looks leaves nothing behind that the server's user could not open.
+        lock = os.path.join(self.bed.env["QUARTET_META"], "lock.mdb")
+        os.unlink(lock)
+        self.assert_clean()
+        self.assertFalse(os.path.exists(lock))
         self.bed.up()
         self.assert_clean()
 
