@@ -38,6 +38,16 @@ print_share(json_t *pass)
 		(void)printf(" %3.0f%%", done < total ? 100.0 * done / total : 100.0);
 }
 
+/* Copies that were looked at, and what of them was read. */
+static void
+print_sum(json_t *pass, const char *kind)
+{
+	(void)printf("  %10.0f copies", number_of(pass, "files"));
+	if (strcmp(kind, "deep") == 0)
+		(void)printf(" of %.0f, %.1f GiB", number_of(pass, "total"),
+		    number_of(pass, "bytes") / (1024.0 * 1024.0 * 1024.0));
+}
+
 static void
 print_pass(json_t *location, const char *kind)
 {
@@ -46,10 +56,10 @@ print_pass(json_t *location, const char *kind)
 	(void)printf("%2.0f  %-7s  %-7s", number_of(location, "number"), kind,
 	    text_of(pass, "state", ""));
 	print_share(pass);
-	(void)printf(
-	    "  %10.0f copies  %6.0f bad  %6.0f missing  %6.0f found  last full %s%s\n",
-	    number_of(pass, "files"), number_of(pass, "bad"), number_of(pass, "missing"),
-	    number_of(pass, "found"), text_of(pass, "last_full", "never"),
+	print_sum(pass, kind);
+	(void)printf("  %.0f bad  %.0f missing  %.0f found  last full %s%s\n",
+	    number_of(pass, "bad"), number_of(pass, "missing"), number_of(pass, "found"),
+	    text_of(pass, "last_full", "never"),
 	    json_is_true(json_object_get(pass, "report_only")) ? " (report only)" : "");
 }
 
