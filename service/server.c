@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
+#include <sysexits.h>
 #include <unistd.h>
 
+#include "replication/journal_mirror.h"
+#include "replication/journal_recover.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
 #include "service/core/log.h"
@@ -57,6 +60,8 @@ struct server {
 	 * those who guess. */
 	struct worker_pool *password_worker;
 	struct store *store;
+	struct journal_recovered recovered; /* by the start */
+	struct journal_mirror *journal;
 	struct arena space_arena;
 	struct space space;
 	struct loop *background; /* probes, sweep, removal, jobs */
@@ -253,6 +258,26 @@ state_changed(void *arg, unsigned location, enum location_state state, const cha
 		    location_state_name(state), reason);
 }
 
+/* What the journals have and the store has not. */
+static enum err
+recover(struct server *s, const struct store_config *store, struct errinfo *why)
+{
+	struct journal_recover_config config = {
+	    .store = store,
+	    .root = (const char *const *)s->settings->locations.items,
+	    .n = (unsigned)s->settings->locations.n,
+	    .copies = (unsigned)s->settings->journal_copies,
+	    .deadline_ms = s->settings->io_deadline,
+	};
+	enum err e = journal_recover(&config, &s->recovered, why);
+
+	if (e == ERR_OK && s->recovered.applied > 0)
+		log_info("%llu changes were taken from the journals, up to number %llu",
+		    (unsigned long long)s->recovered.applied,
+		    (unsigned long long)s->recovered.at.seq);
+	return e;
+}
+
 static enum err
 open_store(struct server *s, struct errinfo *why)
 {
@@ -264,16 +289,52 @@ open_store(struct server *s, struct errinfo *why)
 	    .batch_max = (unsigned)settings->meta_batch,
 	    .gc_delay_ms = settings->gc_delay,
 	};
-	enum err e = store_open(&config, &s->store, why);
+	enum err e = recover(s, &config, why);
 
 	if (e == ERR_NOT_FOUND)
 		return errinfo_set(why, ERR_CONFIG,
-		    "there is no metadata store in %s: make one with quartet init",
+		    "there is no metadata store in %s: make one with quartet init, or "
+		    "bring a lost one back with quartet restore",
 		    settings->meta_dir);
+	if (e == ERR_OK)
+		e = store_open(&config, &s->store, why);
 	if (e == ERR_OK) {
 		arena_init(&s->space_arena, SPACE_ARENA);
 		e = space_init(&s->space, &s->space_arena, settings, s->store, why);
 	}
+	return e;
+}
+
+/* The next start finds out. */
+static void
+end_with_outcome_open(const struct errinfo *why)
+{
+	log_error("%s", errinfo_text(why));
+	_exit(EX_IOERR);
+}
+
+static enum err
+open_journal(struct server *s, struct errinfo *why)
+{
+	const struct settings *settings = s->settings;
+	struct journal_mirror_config config = {
+	    .mirror = s->mirror,
+	    .loop = s->background,
+	    .at = s->recovered.at,
+	    .term = s->recovered.terms,
+	    .copies = (unsigned)settings->journal_copies,
+	    .file_bytes = settings->journal_file,
+	    .backlog_bytes = settings->journal_backlog,
+	    .deadline_ms = settings->io_deadline,
+	    .settle_ms = SETTLE_MS,
+	    .give_up = end_with_outcome_open,
+	};
+	enum err e;
+
+	(void)memcpy(config.has, s->recovered.has, sizeof config.has);
+	e = journal_mirror_new(&config, &s->journal, why);
+	if (e == ERR_OK)
+		store_set_journal(s->store, journal_mirror_sink(s->journal));
 	return e;
 }
 
@@ -299,7 +360,11 @@ open_mirror(struct server *s, struct errinfo *why)
 	if (mirror_engine_note(s->mirror)[0] != '\0')
 		log_warning(
 		    "%s: threads are used instead", mirror_engine_note(s->mirror));
+	e = open_journal(s, why);
+	if (e != ERR_OK)
+		return e;
 	mirror_start(s->mirror);
+	journal_mirror_start(s->journal);
 	return ERR_OK;
 }
 
@@ -371,13 +436,14 @@ start_background(struct server *s, struct errinfo *why)
 	return ERR_OK;
 }
 
-/* Uploads are refused while locations have not answered: wait a little for that. */
+/* Changes are refused while locations have not answered: wait a little for that. */
 static void
 wait_for_locations(struct server *s)
 {
 	uint64_t until = clock_mono_ms() + SETTLE_MS;
 
-	while (!health_settled(s->mirror->health) && clock_mono_ms() < until)
+	while (!(health_settled(s->mirror->health) && jobs_ready(s->jobs)) &&
+	       clock_mono_ms() < until)
 		(void)usleep(POLL_MS * 1000);
 }
 
@@ -686,6 +752,22 @@ end_loops(struct server *s)
 	}
 }
 
+/* After the last change; the locations are still there. */
+static bool
+end_journal(struct server *s)
+{
+	uint64_t until = clock_mono_ms() + ABORT_MS;
+
+	if (s->store != NULL)
+		store_finish(s->store);
+	if (s->journal == NULL)
+		return true;
+	journal_mirror_stop(s->journal);
+	while (!journal_mirror_quiet(s->journal) && clock_mono_ms() < until)
+		(void)usleep(POLL_MS * 1000);
+	return journal_mirror_quiet(s->journal);
+}
+
 static bool
 end_background(struct server *s)
 {
@@ -696,8 +778,11 @@ end_background(struct server *s)
 		loop_stop(s->background);
 		(void)pthread_join(s->background_thread, NULL);
 	}
+	clean = end_journal(s) && clean;
 	if (s->mirror != NULL)
 		clean = mirror_free(s->mirror, clean ? ABORT_MS : 0) && clean;
+	if (clean)
+		journal_mirror_free(s->journal);
 	return clean;
 }
 

@@ -22,7 +22,9 @@
 #include "service/core/bytes.h"
 #include "service/core/err.h"
 
-/* Keys and values: storage/keys.h. */
+struct str;
+
+/* Keys and values: storage/keys.h. The numbers stand in journals: new ones at the end. */
 enum db_table {
 	DB_META,
 	DB_CHILD,
@@ -75,6 +77,21 @@ struct db_stats db_stats(struct db *db);
 enum err db_reader_new(
     struct db *db, struct db_reader **out, struct errinfo *why) ERR_CHECKED;
 void db_reader_free(struct db_reader *reader);
+
+/*
+ * From now on append every row that a write transaction changes to `rows`, in order and as
+ * journal.h has them; what an aborted transaction changed is cut off again. A change for
+ * which there is no room there fails with ERR_NO_MEMORY. NULL: no more.
+ */
+void db_record(struct db *db, struct str *rows);
+
+/*
+ * Write a copy of the whole store, without what is free in it, to the file open at `fd`:
+ * one snapshot, while everything goes on. Long; it is a reader all the time. Durable only
+ * after fsync. Another store's db_open takes it under the name DB_FILE_NAME.
+ */
+enum err db_copy(struct db *db, int fd, struct errinfo *why) ERR_CHECKED;
+#define DB_FILE_NAME "data.mdb"
 
 /* A snapshot; end it before anything waits. */
 enum err db_read_begin(

@@ -16,19 +16,24 @@
 
 #include "service/core/check.h"
 #include "service/core/clock.h"
+#include "service/core/str.h"
 #include "storage/fault.h"
+#include "storage/journal.h"
 
 struct db {
 	MDB_env *env;
 	MDB_dbi tables[DB_TABLES];
 	pthread_mutex_t lock; /* of the list of readers */
 	struct db_reader *readers;
+	struct str *rows; /* db_record; NULL: none */
 };
 
 struct db_txn {
 	struct db *db;
 	MDB_txn *txn;
 	bool is_child;
+	size_t rows_before; /* in what is recorded, when it began */
+	bool rows_failed;
 };
 
 struct db_reader {
@@ -204,7 +209,7 @@ db_open(const char *dir, uint64_t map_bytes, unsigned readers_max, bool create,
 	enum err e;
 	int code;
 
-	(void)snprintf(path, sizeof path, "%s/data.mdb", dir);
+	(void)snprintf(path, sizeof path, "%s/" DB_FILE_NAME, dir);
 	if (!create && stat(path, &st) != 0)
 		return errinfo_sys(
 		    why, ERR_NOT_FOUND, errno, "no metadata store in %s", dir);
@@ -241,6 +246,14 @@ db_close(struct db *db)
 	mdb_env_close(db->env);
 	(void)pthread_mutex_destroy(&db->lock);
 	free(db);
+}
+
+enum err
+db_copy(struct db *db, int fd, struct errinfo *why)
+{
+	int code = mdb_env_copyfd2(db->env, fd, MDB_CP_COMPACT);
+
+	return code == 0 ? ERR_OK : fail(code, "copy", why);
 }
 
 void
@@ -357,8 +370,11 @@ db_write_begin(
 
 	if (txn == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a transaction");
-	txn->db = db;
-	txn->is_child = parent != NULL;
+	*txn = (struct db_txn){.db = db, .is_child = parent != NULL};
+	if (db->rows != NULL) {
+		txn->rows_before = db->rows->n;
+		txn->rows_failed = str_failed(db->rows);
+	}
 	code = mdb_txn_begin(db->env, parent == NULL ? NULL : parent->txn, 0, &txn->txn);
 	if (code != 0) {
 		free(txn);
@@ -366,6 +382,38 @@ db_write_begin(
 	}
 	*out = txn;
 	return ERR_OK;
+}
+
+void
+db_record(struct db *db, struct str *rows)
+{
+	db->rows = rows;
+}
+
+/* What the transaction changed is not to be. */
+static void
+unrecord(const struct db_txn *txn)
+{
+	struct str *rows = txn->db->rows;
+
+	if (rows == NULL || rows->n < txn->rows_before)
+		return;
+	str_cut(rows, txn->rows_before);
+	rows->failed = txn->rows_failed;
+}
+
+static enum err
+record(const struct db_txn *txn, const struct journal_row *row, struct errinfo *why)
+{
+	struct str *rows = txn->db->rows;
+
+	if (rows == NULL)
+		return ERR_OK;
+	journal_row_add(rows, row);
+	return str_failed(rows)
+		   ? errinfo_set(why, ERR_NO_MEMORY,
+			 "the change is too large for one entry of the journal")
+		   : ERR_OK;
 }
 
 enum err
@@ -377,6 +425,8 @@ db_commit(struct db_txn *txn, struct errinfo *why)
 		code = mdb_txn_commit(txn->txn);
 	else
 		mdb_txn_abort(txn->txn);
+	if (code != 0)
+		unrecord(txn);
 	free(txn);
 	return code == 0 ? ERR_OK : fail(code, "commit", why);
 }
@@ -385,6 +435,7 @@ void
 db_abort(struct db_txn *txn)
 {
 	mdb_txn_abort(txn->txn);
+	unrecord(txn);
 	free(txn);
 }
 
@@ -401,34 +452,48 @@ db_get(struct db_txn *txn, enum db_table table, struct bytes key, struct bytes *
 	return ERR_OK;
 }
 
+/* Recorded first, since a value may point into the page that changes. */
+static enum err
+put(struct db_txn *txn, enum db_table table, struct bytes key, struct bytes value,
+    unsigned flags, struct errinfo *why)
+{
+	MDB_dbi dbi = txn->db->tables[table];
+	MDB_val k = val(key), v = val(value);
+	enum err e = record(txn, &(struct journal_row){table, false, key, value}, why);
+	int code;
+
+	if (e != ERR_OK)
+		return e;
+	code = mdb_put(txn->txn, dbi, &k, &v, flags);
+	if (code == MDB_KEYEXIST && flags == MDB_APPEND) /* not behind all others */
+		code = mdb_put(txn->txn, dbi, &k, &v, 0);
+	return code == 0 ? ERR_OK : fail(code, table_names[table], why);
+}
+
 enum err
 db_put(struct db_txn *txn, enum db_table table, struct bytes key, struct bytes value,
     struct errinfo *why)
 {
-	MDB_val k = val(key), v = val(value);
-	int code = mdb_put(txn->txn, txn->db->tables[table], &k, &v, 0);
-
-	return code == 0 ? ERR_OK : fail(code, table_names[table], why);
+	return put(txn, table, key, value, 0, why);
 }
 
 enum err
 db_append(struct db_txn *txn, enum db_table table, struct bytes key, struct bytes value,
     struct errinfo *why)
 {
-	MDB_val k = val(key), v = val(value);
-	int code = mdb_put(txn->txn, txn->db->tables[table], &k, &v, MDB_APPEND);
-
-	if (code == MDB_KEYEXIST) /* not behind all others */
-		return db_put(txn, table, key, value, why);
-	return code == 0 ? ERR_OK : fail(code, table_names[table], why);
+	return put(txn, table, key, value, MDB_APPEND, why);
 }
 
 enum err
 db_delete(struct db_txn *txn, enum db_table table, struct bytes key, struct errinfo *why)
 {
 	MDB_val k = val(key);
-	int code = mdb_del(txn->txn, txn->db->tables[table], &k, NULL);
+	enum err e = record(txn, &(struct journal_row){table, true, key, {NULL, 0}}, why);
+	int code;
 
+	if (e != ERR_OK)
+		return e;
+	code = mdb_del(txn->txn, txn->db->tables[table], &k, NULL);
 	return code == 0 ? ERR_OK : fail(code, table_names[table], why);
 }
 

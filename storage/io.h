@@ -28,6 +28,7 @@ enum io_kind {
 	IO_READ, /* pread(fd, memory, n, offset) */
 	IO_WRITE, /* pwrite(fd, memory, n, offset) */
 	IO_FSYNC, /* fsync(fd) */
+	IO_FDATASYNC, /* fdatasync(fd) */
 	IO_RENAME, /* renameat2(fd, path, fd, to_path, RENAME_NOREPLACE) */
 	IO_UNLINK, /* unlinkat(fd, path, 0) */
 	IO_MKDIR, /* mkdirat(fd, path, 0750) */

@@ -50,6 +50,9 @@ perform(const struct io_op *op)
 	case IO_FSYNC:
 		result = fsync(op->fd);
 		break;
+	case IO_FDATASYNC:
+		result = fdatasync(op->fd);
+		break;
 	case IO_RENAME:
 		result =
 		    renameat2(op->fd, op->path, op->fd, op->to_path, RENAME_NOREPLACE);

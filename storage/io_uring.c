@@ -125,6 +125,9 @@ prepare(struct io_uring_sqe *sqe, const struct io_op *op)
 	case IO_FSYNC:
 		io_uring_prep_fsync(sqe, op->fd, 0);
 		break;
+	case IO_FDATASYNC:
+		io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
+		break;
 	case IO_UNLINK:
 		io_uring_prep_unlinkat(sqe, op->fd, op->path, 0);
 		break;

@@ -33,13 +33,17 @@ enum location_verb {
 	LOCATION_LEAF,
 	LOCATION_LIST,
 	LOCATION_PROBE,
+	LOCATION_META_WRITE,
+	LOCATION_META_READ,
+	LOCATION_META_LIST,
+	LOCATION_META_REMOVE,
 };
 
 struct location;
 
 struct location_call {
 	enum location_verb verb;
-	struct loop *loop;
+	struct loop *loop; /* NULL: `done` runs on the location's thread, and is short */
 	void (*done)(struct location_call *call);
 	bool quiet; /* it need not be begun before location_wake, or another call */
 	enum err err;
@@ -190,6 +194,58 @@ struct location_probe {
 	struct piece *piece; /* PIECE_SMALL, lent for the page */
 };
 
+/*
+ * The catalogue's own files, all in one place apart from the users': its journal and its
+ * copies (architecture D60, D73).
+ *
+ * Write: `begin` makes the file `name`, in place of one that is there; without it the
+ * file is there. `n` bytes of `from` go to `offset`; `sync` makes them durable, the file's
+ * length and after `begin` its name too; `publish` (not NULL) is its name from then on,
+ * durably, in place of one that is there. No file stays open behind a call, so that the
+ * file system can be unmounted or made read-only between two of them.
+ */
+enum { LOCATION_META_NAME_SIZE = 48 };
+
+struct location_meta_write {
+	struct location_call call;
+	const char *name, *publish;
+	bool begin, sync;
+	bool written; /* out: bytes may be on the disk, whatever failed then */
+	const void *from;
+	size_t n;
+	uint64_t offset;
+};
+
+/* Up to `n` bytes; *n_out fewer at the file's end. */
+struct location_meta_read {
+	struct location_call call;
+	const char *name;
+	uint64_t offset;
+	size_t n, n_out;
+	void *to;
+};
+
+/* What is there, in no order; blocks the location. `found` (malloc'd) is the caller's. */
+struct location_meta_found {
+	char name[LOCATION_META_NAME_SIZE];
+	uint64_t size;
+};
+
+struct location_meta_list {
+	struct location_call call;
+	struct location_meta_found *found;
+	size_t n;
+};
+
+/* Durably; one that is not there counts as removed. */
+struct location_meta_remove {
+	struct location_call call;
+	const char *name;
+};
+
+/* Where that place is below a location's root, for who reads it while no server runs. */
+#define LOCATION_META_DIR "meta"
+
 /* A directory of a local file system. */
 
 struct location_dir_config {
@@ -204,6 +260,13 @@ struct location_dir_config {
  */
 enum err location_dir_open(const struct location_dir_config *config,
     struct location **out, struct errinfo *why) ERR_CHECKED;
+
+/*
+ * Is `root` location number `index` of that store? Blocks; for who looks at it while no
+ * server runs. ERR_LOCATION_DOWN.
+ */
+enum err location_dir_check(const char *root, unsigned index,
+    const uint8_t store[STORE_UUID_SIZE], struct errinfo *why) ERR_CHECKED;
 
 /* The engine in use: "uring" or "threads". */
 const char *location_dir_engine(const struct location *location);

@@ -12,6 +12,8 @@ static const char *const names[LOCATION_OPS] = {
     [LOCATION_OP_REMOVE] = "remove",
     [LOCATION_OP_LEAF] = "leaf",
     [LOCATION_OP_LIST] = "list",
+    [LOCATION_OP_META_WRITE] = "meta_write",
+    [LOCATION_OP_META] = "meta",
     [LOCATION_OP_PROBE] = "probe",
 };
 
@@ -45,6 +47,12 @@ op_of(struct location_call *call)
 		return LOCATION_OP_LEAF;
 	case LOCATION_LIST:
 		return LOCATION_OP_LIST;
+	case LOCATION_META_WRITE:
+		return LOCATION_OP_META_WRITE;
+	case LOCATION_META_READ:
+	case LOCATION_META_LIST:
+	case LOCATION_META_REMOVE:
+		return LOCATION_OP_META;
 	case LOCATION_PROBE:
 		break;
 	}

@@ -40,6 +40,10 @@ location_reply(struct location_dir *d, struct location_call *call, enum err err)
 	call->err = err;
 	call->finished_us = clock_mono_us();
 	location_count(&d->location.counts, call);
+	if (call->loop == NULL) {
+		call->done(call);
+		return;
+	}
 	call->job.run = reply_on_loop;
 	loop_post(call->loop, &call->job);
 }
@@ -418,6 +422,22 @@ start(struct location_dir *d, struct location_call *call)
 		break;
 	case LOCATION_PROBE:
 		location_probe_start(d, container_of(call, struct location_probe, call));
+		break;
+	case LOCATION_META_WRITE:
+		location_meta_write_start(
+		    d, container_of(call, struct location_meta_write, call));
+		break;
+	case LOCATION_META_READ:
+		location_meta_read_start(
+		    d, container_of(call, struct location_meta_read, call));
+		break;
+	case LOCATION_META_LIST:
+		location_meta_list_start(
+		    d, container_of(call, struct location_meta_list, call));
+		break;
+	case LOCATION_META_REMOVE:
+		location_meta_remove_start(
+		    d, container_of(call, struct location_meta_remove, call));
 		break;
 	}
 }

@@ -8,6 +8,7 @@
  *   location_read.c   reading, and the descriptors kept open for it
  *   location_sync.c   fsync of directories, one for all that wait
  *   location_probe.c  attaching and trying out
+ *   location_meta.c   the files of the catalogue
  */
 #ifndef QUARTET_STORAGE_LOCATION_DIR_H
 #define QUARTET_STORAGE_LOCATION_DIR_H
@@ -71,6 +72,13 @@ void location_forget_files(struct location_dir *d, uint64_t id);
 
 /* location_probe.c */
 void location_probe_start(struct location_dir *d, struct location_probe *probe);
+
+/* location_meta.c */
+void location_meta_write_start(struct location_dir *d, struct location_meta_write *write);
+void location_meta_read_start(struct location_dir *d, struct location_meta_read *read);
+void location_meta_list_start(struct location_dir *d, struct location_meta_list *list);
+void location_meta_remove_start(
+    struct location_dir *d, struct location_meta_remove *remove);
 
 /*
  * location_sync.c: call `synced` after an fsync of directory `path` (below the root, at

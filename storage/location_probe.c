@@ -55,20 +55,34 @@ same_directory(int a, int b)
 }
 
 static enum err
-check_marker(struct location_dir *d, int fd, struct errinfo *why)
+check_marker(int fd, unsigned index, const uint8_t *store, struct errinfo *why)
 {
 	struct location_marker marker;
 	enum err e = location_marker_read(fd, &marker, why);
 
 	if (e != ERR_OK)
 		return e;
-	if (memcmp(marker.store, d->store, sizeof marker.store) != 0)
+	if (memcmp(marker.store, store, sizeof marker.store) != 0)
 		return errinfo_set(why, ERR_LOCATION_DOWN, "it belongs to another store");
-	if (marker.index != d->location.index)
+	if (marker.index != index)
 		return errinfo_set(why, ERR_LOCATION_DOWN,
 		    "it is location %u, configured as location %u: were two swapped?",
-		    marker.index + 1, d->location.index + 1);
+		    marker.index + 1, index + 1);
 	return ERR_OK;
+}
+
+enum err
+location_dir_check(const char *root, unsigned index, const uint8_t store[STORE_UUID_SIZE],
+    struct errinfo *why)
+{
+	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum err e;
+
+	if (fd < 0)
+		return errinfo_sys(why, ERR_LOCATION_DOWN, errno, "cannot open it");
+	e = check_marker(fd, index, store, why);
+	(void)close(fd);
+	return e == ERR_OK ? ERR_OK : ERR_LOCATION_DOWN;
 }
 
 static enum err
@@ -81,7 +95,7 @@ attach(struct location_dir *d, struct errinfo *why)
 		detach(d);
 		return errinfo_sys(why, ERR_LOCATION_DOWN, errno, "cannot open it");
 	}
-	e = check_marker(d, fd, why);
+	e = check_marker(fd, d->location.index, d->store, why);
 	if (e != ERR_OK) {
 		detach(d);
 		(void)close(fd);

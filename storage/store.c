@@ -2,7 +2,7 @@
 /*
  * Names in `meta`: "format" (major 1, minor 1, then three sets of feature bits, 8 each:
  * incompatible, read-only compatible, compatible), "uuid", the counters of writer.c,
- * "oldest.open", and "note." names of store_note.
+ * "oldest.open", "journal.at", "journal.terms", and "note." names of store_note.
  */
 #include "storage/store.h"
 
@@ -105,8 +105,8 @@ store_format(
 }
 
 /* A newer server's store is refused rather than misread (storage 4.7). */
-static enum err
-check_format(struct db_txn *txn, struct errinfo *why)
+enum err
+store_check_format(struct db_txn *txn, struct errinfo *why)
 {
 	struct bytes value;
 	const uint8_t *p;
@@ -156,7 +156,7 @@ check_store(struct store *store, struct errinfo *why)
 		return e;
 	e = db_read_begin(reader.reader, &txn, why);
 	if (e == ERR_OK) {
-		e = check_format(txn, why);
+		e = store_check_format(txn, why);
 		if (e == ERR_OK)
 			e = read_meta(txn, &store->fixed, why);
 		db_read_end(reader.reader);
@@ -210,11 +210,30 @@ store_open_to_read(
 }
 
 void
+store_set_journal(struct store *store, struct journal_sink *journal)
+{
+	writer_set_journal(store->writer, journal);
+}
+
+enum err
+store_copy(struct store *store, int fd, struct errinfo *why)
+{
+	return db_copy(store->db, fd, why);
+}
+
+void
+store_finish(struct store *store)
+{
+	writer_free(store->writer);
+	store->writer = NULL;
+}
+
+void
 store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
-	writer_free(store->writer);
+	store_finish(store);
 	db_close(store->db);
 	free(store);
 }

@@ -28,6 +28,7 @@
 #include "service/core/loop.h"
 #include "service/core/metric.h"
 
+struct journal_sink;
 struct store;
 struct store_reader;
 struct write; /* a change's view of the running transaction; storage's own */
@@ -87,7 +88,13 @@ enum err store_open(const struct store_config *config, struct store **out,
  */
 enum err store_open_to_read(const struct store_config *config, struct store **out,
     struct errinfo *why) ERR_CHECKED;
-/* Waits for the changes that were submitted. */
+/* Every change from now on goes through the journal; before the first one. */
+void store_set_journal(struct store *store, struct journal_sink *journal);
+/* A copy of all that is committed, see db_copy. Any thread; blocks. */
+enum err store_copy(struct store *store, int fd, struct errinfo *why) ERR_CHECKED;
+/* No more changes: waits for those that were submitted. Reading goes on. */
+void store_finish(struct store *store);
+/* Likewise, and then all is over. */
 void store_close(struct store *store);
 
 enum err store_reader_new(

@@ -37,17 +37,24 @@ struct write {
 	uint64_t gc_delay_ms;
 	uint64_t counters[COUNTERS];
 	bool counters_changed;
-	uint64_t oldest_open; /* as stored */
+	uint64_t oldest_open, terms; /* as stored */
 };
 
 /* Names in `meta`, each a number of 8 bytes. */
 #define META_NEXT_NODE   "next.node"
 #define META_NEXT_BLOB   "next.blob"
 #define META_OLDEST_OPEN "oldest.open"
+#define META_TERMS       "journal.terms" /* below it all may have been used */
+
+/* The position of the last batch in the journal (journal.h). */
+#define META_JOURNAL "journal.at"
 
 /* A number of `meta`, or `fallback` where there is none. */
 enum err store_get_number(struct db_txn *txn, const char *name, uint64_t fallback,
     uint64_t *out, struct errinfo *why) ERR_CHECKED;
+
+enum err store_put_number(
+    struct db_txn *txn, const char *name, uint64_t v, struct errinfo *why) ERR_CHECKED;
 
 /* Take `n` numbers; returns the first. */
 static inline uint64_t
@@ -59,6 +66,9 @@ write_take(struct write *w, enum counter which, uint64_t n)
 	w->counters_changed = true;
 	return first;
 }
+
+/* Is this a store that this server may open? ERR_CONFIG: one of a newer one. */
+enum err store_check_format(struct db_txn *txn, struct errinfo *why) ERR_CHECKED;
 
 /* Hand a request to the writer; storage's own modules set `apply` first. */
 void store_submit(struct store *store, struct change *change);

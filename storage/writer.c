@@ -9,13 +9,24 @@
 
 #include "service/core/check.h"
 #include "service/core/clock.h"
+#include "service/core/kill_point.h"
 #include "storage/keys.h"
 #include "storage/pack.h"
 
-enum { SCRATCH_LIMIT = 64 * 1024 * 1024 };
+enum {
+	SCRATCH_LIMIT = 64 * 1024 * 1024,
+	ROWS_MAX = 256 * 1024 * 1024, /* of a batch */
+	ROWS_ENOUGH = 16 * 1024 * 1024, /* then the rest waits for the next one */
+	TERMS_SPARE = 2,
+	TERMS_AHEAD = 1024,
+};
 
 struct writer {
 	struct db *db;
+	struct journal_sink *journal; /* NULL: none */
+	struct str rows; /* of the batch, for the journal */
+	bool
+	    unsure; /* the last commit failed: see if one works before the journal is asked */
 	unsigned batch_max;
 	struct write w;
 	struct queue queue;
@@ -51,8 +62,8 @@ store_get_number(struct db_txn *txn, const char *name, uint64_t fallback, uint64
 	return e;
 }
 
-static enum err
-put_number(struct db_txn *txn, const char *name, uint64_t v, struct errinfo *why)
+enum err
+store_put_number(struct db_txn *txn, const char *name, uint64_t v, struct errinfo *why)
 {
 	uint8_t value[8];
 
@@ -77,7 +88,7 @@ save_counters(struct write *w, struct db_txn *txn, struct errinfo *why)
 	if (!w->counters_changed)
 		return ERR_OK;
 	for (enum counter c = 0; c < COUNTERS; c++) {
-		enum err e = put_number(txn, counter_names[c], w->counters[c], why);
+		enum err e = store_put_number(txn, counter_names[c], w->counters[c], why);
 
 		if (e != ERR_OK)
 			return e;
@@ -99,6 +110,8 @@ write_init(struct write *w, struct db *db, const struct store_config *config,
 	e = load_counters(w, txn, why);
 	if (e == ERR_OK)
 		e = store_get_number(txn, META_OLDEST_OPEN, 1, &w->oldest_open, why);
+	if (e == ERR_OK)
+		e = store_get_number(txn, META_TERMS, 1, &w->terms, why);
 	db_abort(txn);
 	if (e != ERR_OK)
 		return e;
@@ -172,47 +185,139 @@ answer(struct change *change)
 		loop_post(change->loop, &change->job);
 }
 
-/* *open_out: see struct change's outcome_open. */
+/*
+ * Terms are set aside in the store before the journal sees them, so that none is ever
+ * used twice: the next one, and those for batches that are taken back.
+ */
 static enum err
-run_batch(
-    struct writer *writer, struct queue_item *first, bool *open_out, struct errinfo *why)
+set_terms_aside(struct writer *writer, struct errinfo *why)
+{
+	uint64_t term = writer->journal->term(writer->journal);
+	struct db_txn *txn;
+	enum err e;
+
+	if (term + TERMS_SPARE <= writer->w.terms && !writer->unsure)
+		return ERR_OK;
+	e = db_write_begin(writer->db, NULL, &txn, why);
+	if (e != ERR_OK)
+		return e;
+	e = store_put_number(txn, META_TERMS, term + TERMS_AHEAD, why);
+	if (e != ERR_OK) {
+		db_abort(txn);
+		return e;
+	}
+	e = db_commit(txn, why);
+	if (e == ERR_OK) {
+		writer->w.terms = term + TERMS_AHEAD;
+		writer->unsure = false;
+	}
+	return e;
+}
+
+/* The changes, or as many as one entry of the journal should hold. */
+static struct queue_item *
+apply_all(
+    struct writer *writer, struct db_txn *batch, struct queue_item *first, bool *any_out)
+{
+	struct queue_item *last = NULL;
+
+	*any_out = false;
+	for (struct queue_item *i = first; i != NULL; i = i->next) {
+		struct change *change = container_of(i, struct change, item);
+
+		apply(&writer->w, writer->db, batch, change);
+		*any_out |= change->err == ERR_OK;
+		last = i;
+		if (writer->rows.n > ROWS_ENOUGH)
+			break;
+	}
+	return last;
+}
+
+static enum err
+append(struct writer *writer, struct db_txn *batch, bool *appended, struct errinfo *why)
+{
+	uint8_t value[JOURNAL_POSITION_SIZE];
+	struct journal_position at;
+	enum err e;
+
+	if (writer->journal == NULL)
+		return ERR_OK;
+	e = writer->journal->append(writer->journal, str_bytes(&writer->rows), &at, why);
+	if (e != ERR_OK)
+		return e;
+	*appended = true;
+	kill_point("j1");
+	journal_position_encode(&at, value);
+	return db_put(batch, DB_META, BYTES(META_JOURNAL),
+	    (struct bytes){(const char *)value, sizeof value}, why);
+}
+
+/*
+ * All of a batch is applied: into the journal, then into the store (D60). *open_out: see
+ * struct change's outcome_open.
+ */
+static enum err
+commit(struct writer *writer, struct db_txn *batch, uint64_t oldest, bool *open_out,
+    struct errinfo *why)
+{
+	struct write *w = &writer->w;
+	bool appended = false;
+	enum err e = finish_batch(w, batch, why);
+
+	if (e == ERR_OK && oldest != w->oldest_open)
+		e = store_put_number(batch, META_OLDEST_OPEN, oldest, why);
+	db_record(writer->db, NULL);
+	if (e == ERR_OK)
+		e = append(writer, batch, &appended, why);
+	if (e != ERR_OK) {
+		db_abort(batch);
+	} else {
+		e = db_commit(batch, why);
+		*open_out = e != ERR_OK && e != ERR_META_FULL && e != ERR_NO_MEMORY;
+	}
+	if (e == ERR_OK) {
+		w->oldest_open = oldest;
+		return ERR_OK;
+	}
+	w->counters_changed = true;
+	writer->unsure = true;
+	if (appended && *open_out)
+		writer->journal->give_up(writer->journal, why);
+	else if (appended)
+		writer->journal->take_back(writer->journal);
+	return e;
+}
+
+/* *last_out: the last change that is part of it. */
+static enum err
+run_batch(struct writer *writer, struct queue_item *first, struct queue_item **last_out,
+    bool *open_out, struct errinfo *why)
 {
 	struct write *w = &writer->w;
 	uint64_t oldest = writer->oldest_open;
 	struct db_txn *batch;
-	bool any = false;
-	enum err e = db_write_begin(writer->db, NULL, &batch, why);
+	bool any;
+	enum err e = ERR_OK;
 
+	if (writer->journal != NULL)
+		e = set_terms_aside(writer, why);
+	if (e == ERR_OK)
+		e = db_write_begin(writer->db, NULL, &batch, why);
 	if (e != ERR_OK)
 		return e;
 	w->now_ms = clock_wall_ms();
-	for (struct queue_item *i = first; i != NULL; i = i->next) {
-		struct change *change = container_of(i, struct change, item);
-
-		apply(w, writer->db, batch, change);
-		any |= change->err == ERR_OK;
+	if (writer->journal != NULL) {
+		str_clear(&writer->rows);
+		db_record(writer->db, &writer->rows);
 	}
-	if (!any) {
-		totals_clear(w->totals);
-		db_abort(batch);
-		return ERR_OK;
-	}
-	e = finish_batch(w, batch, why);
-	if (e == ERR_OK && oldest != w->oldest_open)
-		e = put_number(batch, META_OLDEST_OPEN, oldest, why);
-	if (e != ERR_OK) {
-		w->counters_changed = true;
-		db_abort(batch);
-		return e;
-	}
-	/* The journal's place (D60): the batch is whole, nothing was answered yet. */
-	e = db_commit(batch, why);
-	if (e == ERR_OK)
-		w->oldest_open = oldest;
-	else
-		w->counters_changed = true;
-	*open_out = e != ERR_OK && e != ERR_META_FULL && e != ERR_NO_MEMORY;
-	return e;
+	*last_out = apply_all(writer, batch, first, &any);
+	if (any)
+		return commit(writer, batch, oldest, open_out, why);
+	totals_clear(w->totals);
+	db_abort(batch);
+	db_record(writer->db, NULL);
+	return ERR_OK;
 }
 
 /* Cut at most `max` items off *list. */
@@ -241,17 +346,21 @@ count_batch(struct store_counts *counts, const struct queue_item *first,
 	metric_add(&counts->failures, e != ERR_OK);
 }
 
-static void
+/* Returns those that are not part of the batch. */
+static struct queue_item *
 commit_and_answer(struct writer *writer, struct queue_item *first)
 {
 	struct errinfo why = {.code = ERR_OK};
+	struct queue_item *last = NULL, *rest = NULL, *next;
 	bool outcome_open = false;
 	uint64_t began_us = clock_mono_us();
-	enum err e = run_batch(writer, first, &outcome_open, &why);
-	struct queue_item *next;
+	enum err e = run_batch(writer, first, &last, &outcome_open, &why);
 
+	if (last != NULL) {
+		rest = last->next;
+		last->next = NULL;
+	}
 	count_batch(&writer->counts, first, began_us, e);
-
 	for (struct queue_item *i = first; i != NULL; i = next) {
 		struct change *change = container_of(i, struct change, item);
 
@@ -263,6 +372,7 @@ commit_and_answer(struct writer *writer, struct queue_item *first)
 		}
 		answer(change);
 	}
+	return rest;
 }
 
 static void *
@@ -276,8 +386,12 @@ write_batches(void *arg)
 		struct queue_item *taken = queue_take(&writer->queue);
 		struct pollfd p = {.fd = queue_fd(&writer->queue), .events = POLLIN};
 
-		while (taken != NULL)
-			commit_and_answer(writer, cut(&taken, writer->batch_max));
+		while (taken != NULL) {
+			struct queue_item *batch = cut(&taken, writer->batch_max);
+
+			while (batch != NULL)
+				batch = commit_and_answer(writer, batch);
+		}
 		if (stopping)
 			return NULL;
 		/* The take may have swallowed the wake-up that says so. */
@@ -303,6 +417,7 @@ writer_new(struct db *db, const struct store_config *config, struct writer **out
 		goto fail;
 	/* Stays at what the last process left until its leftovers are swept. */
 	writer->oldest_open = writer->w.oldest_open;
+	str_init(&writer->rows, ROWS_MAX);
 	e = queue_init(&writer->queue, why);
 	if (e != ERR_OK)
 		goto fail;
@@ -330,8 +445,15 @@ writer_free(struct writer *writer)
 	queue_wake(&writer->queue);
 	(void)pthread_join(writer->thread, NULL);
 	queue_release(&writer->queue);
+	str_release(&writer->rows);
 	write_release(&writer->w);
 	free(writer);
+}
+
+void
+writer_set_journal(struct writer *writer, struct journal_sink *journal)
+{
+	writer->journal = journal;
 }
 
 void

@@ -4,12 +4,12 @@
  *
  * Takes all waiting changes as a batch (no timer: while one batch is being committed the
  * next one gathers), applies each in a child transaction, writes totals and counters,
- * commits, answers all. Between the last write and the commit is the place of the journal
- * (architecture D60): the batch is complete there, and nothing was answered yet.
+ * appends the batch to the journal, commits, answers all (architecture D60).
  */
 #ifndef QUARTET_STORAGE_WRITER_H
 #define QUARTET_STORAGE_WRITER_H
 
+#include "storage/journal.h"
 #include "storage/write.h"
 
 struct writer;
@@ -18,6 +18,9 @@ enum err writer_new(struct db *db, const struct store_config *config, struct wri
     struct errinfo *why) ERR_CHECKED;
 /* After the queue is empty. */
 void writer_free(struct writer *writer);
+
+/* Before the first change. */
+void writer_set_journal(struct writer *writer, struct journal_sink *journal);
 
 void writer_submit(struct writer *writer, struct change *change);
 void writer_set_oldest_open(struct writer *writer, uint64_t blob_id);

@@ -16,6 +16,7 @@
  *   s6      the change is applied, its batch not committed    PUT
  *   s7      the metadata are durable, the answer is not sent  PUT
  *   s8      a late copy is durable and not yet counted        late copy
+ *   j1      the journal has the batch, the store has not      batch
  *   gc      files are unlinked, their rows not struck off     location and batch
  *   repair  a missing copy was made and is not yet counted    copy
  */

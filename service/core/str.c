@@ -26,6 +26,15 @@ str_clear(struct str *s)
 }
 
 void
+str_cut(struct str *s, size_t n)
+{
+	CHECK(n <= s->n);
+	s->n = n;
+	if (s->p != NULL)
+		s->p[n] = '\0';
+}
+
+void
 str_release(struct str *s)
 {
 	free(s->p);

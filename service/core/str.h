@@ -28,6 +28,8 @@ void str_init(struct str *s, size_t limit_bytes);
 /* Empty again, keeping the memory. */
 void str_clear(struct str *s);
 void str_release(struct str *s);
+/* Forget what is behind the first n bytes; a failure stays. */
+void str_cut(struct str *s, size_t n);
 
 void str_add(struct str *s, struct bytes b);
 void str_adds(struct str *s, const char *text);

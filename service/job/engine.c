@@ -460,16 +460,22 @@ jobs_open(const struct jobs_config *config, struct jobs **out, struct errinfo *w
 	e = tend_init(jobs) ? store_reader_new(config->store, &jobs->reader, why)
 			    : errinfo_set(why, ERR_NO_MEMORY, "no memory for jobs");
 	if (e == ERR_OK)
-		e = keep_first_numbers(jobs, why);
-	if (e == ERR_OK)
 		e = take_over_all(jobs, why);
 	if (e != ERR_OK) {
 		jobs_free(jobs);
 		return e;
 	}
+	keep_numbers_ahead(jobs);
 	tend_at(jobs, clock_wall_ms());
 	*out = jobs;
 	return ERR_OK;
+}
+
+bool
+jobs_ready(const struct jobs *jobs)
+{
+	MAGIC_CHECK(jobs, JOBS_MAGIC);
+	return jobs->ready;
 }
 
 void

@@ -79,6 +79,8 @@ struct jobs_config {
 /* Reads what there is, which may block; before the loop runs. */
 enum err jobs_open(
     const struct jobs_config *config, struct jobs **out, struct errinfo *why) ERR_CHECKED;
+/* True once the store has set numbers for new jobs aside. Any thread. */
+bool jobs_ready(const struct jobs *jobs);
 /* Answer who waits, have runners end. */
 void jobs_stop(struct jobs *jobs);
 /* Nothing runs and nothing is being written. */

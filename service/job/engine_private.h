@@ -30,6 +30,7 @@ struct jobs {
 	int64_t tend_at_ms;
 	struct jobs_reserve reserve;
 	bool reserving;
+	_Atomic bool ready; /* there were numbers once */
 	uint64_t next_number, end_number, spare_number, spare_end;
 	struct job_entry *recent, **recent_last;
 	size_t recent_bytes;
@@ -45,7 +46,8 @@ struct jobs {
 
 /* Take a number; false: none at hand now. */
 bool keep_number(struct jobs *jobs, uint64_t *out);
-enum err keep_first_numbers(struct jobs *jobs, struct errinfo *why) ERR_CHECKED;
+/* Have more set aside when few are left. */
+void keep_numbers_ahead(struct jobs *jobs);
 /* The job as it is, in the arena. */
 enum err keep_load(struct jobs *jobs, struct job_entry *entry, struct arena *a,
     struct job *out, struct errinfo *why) ERR_CHECKED;

@@ -5,7 +5,6 @@
  * One record is written at a time; what changes meanwhile is written once more after
  * that. The store applies changes in order, so a removal comes after what went before.
  */
-#include <semaphore.h>
 #include <stdlib.h>
 
 #include "service/core/check.h"
@@ -14,41 +13,6 @@
 #include "service/job/job_record.h"
 
 /* Numbers */
-
-struct first_numbers {
-	struct jobs_reserve reserve;
-	sem_t done;
-};
-
-static void
-first_done(struct change *change)
-{
-	struct jobs_reserve *r = container_of(change, struct jobs_reserve, change);
-
-	CHECK(sem_post(&container_of(r, struct first_numbers, reserve)->done) == 0);
-}
-
-enum err
-keep_first_numbers(struct jobs *jobs, struct errinfo *why)
-{
-	struct first_numbers first = {
-	    .reserve = {.change = {.done = first_done}, .n = NUMBERS_BLOCK}};
-	enum err e;
-
-	CHECK(sem_init(&first.done, 0, 0) == 0);
-	jobs_reserve(jobs->config.store, &first.reserve);
-	while (sem_wait(&first.done) != 0)
-		continue;
-	(void)sem_destroy(&first.done);
-	e = first.reserve.change.err;
-	if (e != ERR_OK) {
-		*why = first.reserve.change.why;
-		return e;
-	}
-	jobs->next_number = first.reserve.first_out;
-	jobs->end_number = jobs->next_number + NUMBERS_BLOCK;
-	return ERR_OK;
-}
 
 static void
 reserved(struct change *change)
@@ -64,6 +28,20 @@ reserved(struct change *change)
 	}
 	jobs->spare_number = r->first_out;
 	jobs->spare_end = r->first_out + r->n;
+	jobs->ready = true;
+}
+
+void
+keep_numbers_ahead(struct jobs *jobs)
+{
+	if (jobs->end_number - jobs->next_number > NUMBERS_BLOCK / 2 ||
+	    jobs->spare_number != jobs->spare_end || jobs->reserving)
+		return;
+	jobs->reserving = true;
+	jobs->n_writing++;
+	jobs->reserve = (struct jobs_reserve){
+	    .change = {.loop = jobs->config.loop, .done = reserved}, .n = NUMBERS_BLOCK};
+	jobs_reserve(jobs->config.store, &jobs->reserve);
 }
 
 bool
@@ -74,15 +52,7 @@ keep_number(struct jobs *jobs, uint64_t *out)
 		jobs->end_number = jobs->spare_end;
 		jobs->spare_number = jobs->spare_end;
 	}
-	if (jobs->end_number - jobs->next_number <= NUMBERS_BLOCK / 2 &&
-	    jobs->spare_number == jobs->spare_end && !jobs->reserving) {
-		jobs->reserving = true;
-		jobs->n_writing++;
-		jobs->reserve = (struct jobs_reserve){
-		    .change = {.loop = jobs->config.loop, .done = reserved},
-		    .n = NUMBERS_BLOCK};
-		jobs_reserve(jobs->config.store, &jobs->reserve);
-	}
+	keep_numbers_ahead(jobs);
 	if (jobs->next_number == jobs->end_number)
 		return false;
 	*out = jobs->next_number++;

@@ -194,7 +194,7 @@ class Gone(unittest.TestCase):
         self.assertEqual(self.client.get("/alice/new")[0], 404)
         self.check_bytes()
         self.assertEqual(self.bed.unfinished(), [])
-        # Metadata and deletes do not need them.
+        # For metadata and deletes two locations are enough.
         self.assertEqual(self.client.document("PUT", "ContainerNode", "/alice/e"), 201)
         self.assertIn(self.client.delete("/alice/d"), (200, 204))
         self.bring_back(4)
@@ -210,10 +210,15 @@ class Gone(unittest.TestCase):
         self.assert_health(2, "CRITICAL")
         status, _ = self.client.get("/alice/f")
         self.assertEqual(status, 500)
-        self.assertEqual(self.client.document("PUT", "ContainerNode", "/alice/d"), 201)
+        # A change must be in two journals; listing and looking need none.
+        self.assertEqual(self.client.document("PUT", "ContainerNode", "/alice/d"), 500)
+        self.assertEqual(self.client.ask("GET", "/nodes/alice")[0], 200)
         self.bring_back(1)
         self.check_bytes()
-        self.bring_back(2, 3, 4)
+        self.assertEqual(self.client.document("PUT", "ContainerNode", "/alice/d"), 500)
+        self.bring_back(2)
+        self.assertEqual(self.client.document("PUT", "ContainerNode", "/alice/d"), 201)
+        self.bring_back(3, 4)
         self.put("/alice/g", copies=4)
         self.check_bytes()
         self.assert_health(0, "OK")

@@ -29,6 +29,7 @@ enum fake_kind {
 	FAKE_LEAF = 64,
 	FAKE_LIST = 128,
 	FAKE_PROBE = 256,
+	FAKE_META = 512, /* the catalogue's own files */
 	FAKE_UPLOAD = FAKE_BEGIN | FAKE_WRITE | FAKE_FINISH,
 };
 
@@ -105,6 +106,11 @@ fake_kinds_of(struct location_call *call)
 		return FAKE_LIST;
 	case LOCATION_PROBE:
 		return FAKE_PROBE;
+	case LOCATION_META_WRITE:
+	case LOCATION_META_READ:
+	case LOCATION_META_LIST:
+	case LOCATION_META_REMOVE:
+		return FAKE_META;
 	}
 	return 0;
 }

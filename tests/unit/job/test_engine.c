@@ -42,6 +42,13 @@ fake_abort(struct job_run *run)
 		job_run_end(run, &(struct job_outcome){.phase = JOB_ABORTED, .done = 5});
 }
 
+static bool
+has_numbers(struct rig *rig)
+{
+	(void)rig;
+	return jobs_ready(the->jobs);
+}
+
 static void
 open_engine(struct engine *e)
 {
@@ -60,6 +67,7 @@ open_engine(struct engine *e)
 
 	the = e;
 	assert_ok(jobs_open(&config, &e->jobs, &e->rig.why), &e->rig.why);
+	rig_wait_until(&e->rig, has_numbers);
 }
 
 static bool

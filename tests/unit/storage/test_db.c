@@ -10,6 +10,7 @@
 #include "scratch.h"
 #include "service/core/clock.h"
 #include "storage/fault.h"
+#include "storage/journal.h"
 #include "tests/support/fake_sync.h"
 
 static void
@@ -514,6 +515,60 @@ the_oldest_reader_is_told(void **state)
 	db_reader_free(second);
 }
 
+static void
+what_is_committed_is_recorded_and_no_more(void **state)
+{
+	struct scratch *s = *state;
+	struct db_txn *txn, *child;
+	struct journal_row row;
+	struct bytes left;
+	struct str rows;
+	enum err e;
+
+	str_init(&rows, 1 << 16);
+	db_record(s->db, &rows);
+	assert_ok(db_write_begin(s->db, NULL, &txn, &s->why), &s->why);
+	assert_ok(db_put(txn, DB_NODE, BYTES("a"), BYTES("1"), &s->why), &s->why);
+	assert_ok(db_write_begin(s->db, txn, &child, &s->why), &s->why);
+	assert_ok(db_put(child, DB_NODE, BYTES("b"), BYTES("2"), &s->why), &s->why);
+	db_abort(child);
+	assert_ok(db_write_begin(s->db, txn, &child, &s->why), &s->why);
+	assert_ok(db_append(child, DB_BLOB, BYTES("c"), BYTES("3"), &s->why), &s->why);
+	assert_ok(db_delete(child, DB_NODE, BYTES("a"), &s->why), &s->why);
+	assert_ok(db_commit(child, &s->why), &s->why);
+	assert_ok(db_commit(txn, &s->why), &s->why);
+	left = str_bytes(&rows);
+	assert_true(journal_row_next(&left, &row, &e));
+	assert_bytes(row.key, "a");
+	assert_true(journal_row_next(&left, &row, &e));
+	assert_int_equal(row.table, DB_BLOB);
+	assert_bytes(row.value, "3");
+	assert_true(journal_row_next(&left, &row, &e));
+	assert_true(row.is_delete);
+	assert_bytes(row.key, "a");
+	assert_false(journal_row_next(&left, &row, &e));
+	assert_int_equal(e, ERR_OK);
+	/* What there is no room for fails, and spoils nothing else. */
+	str_release(&rows);
+	str_init(&rows, 64);
+	assert_ok(db_write_begin(s->db, NULL, &txn, &s->why), &s->why);
+	assert_ok(db_write_begin(s->db, txn, &child, &s->why), &s->why);
+	assert_err(db_put(child, DB_NODE, BYTES("d"),
+		       BYTES("0123456789012345678901234567890123456789012345678901234567"
+			     "890123456789"),
+		       &s->why),
+	    ERR_NO_MEMORY);
+	db_abort(child);
+	assert_ok(db_put(txn, DB_NODE, BYTES("e"), BYTES("5"), &s->why), &s->why);
+	assert_ok(db_commit(txn, &s->why), &s->why);
+	left = str_bytes(&rows);
+	assert_true(journal_row_next(&left, &row, &e));
+	assert_bytes(row.key, "e");
+	assert_false(journal_row_next(&left, &row, &e));
+	db_record(s->db, NULL);
+	str_release(&rows);
+}
+
 int
 main(void)
 {
@@ -541,6 +596,7 @@ main(void)
 	    SCRATCH_TEST(the_oldest_reader_is_told),
 	    SCRATCH_TEST(readers_beyond_the_limit_are_told_to_come_back),
 	    SCRATCH_TEST(readers_of_a_dead_process_are_forgotten),
+	    SCRATCH_TEST(what_is_committed_is_recorded_and_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
