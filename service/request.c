@@ -11,6 +11,7 @@
 #include "service/core/encode.h"
 #include "service/core/log.h"
 #include "service/op/form_data.h"
+#include "service/op/ops.h"
 #include "service/op/traffic.h"
 #include "service/primed.h"
 #include "service/reply.h"
@@ -112,6 +113,12 @@ fail(struct request *r, enum err err)
 	return STEP_FAIL;
 }
 
+static bool
+stands_in(const struct request *r)
+{
+	return r->loop->env.reader == NULL;
+}
+
 static void
 allow_field(struct request *r)
 {
@@ -149,6 +156,9 @@ route_it(struct request *r)
 				   BYTES_ARG(head->path)));
 	call->op = r->route->op;
 	call->rest = r->rest;
+	if (stands_in(r) && call->op != &op_availability && call->op != &op_admin_health)
+		return fail(
+		    r, errinfo_set(&call->why, ERR_STALLED, "%s", err_text(ERR_STALLED)));
 	e = op_parse_params(
 	    &r->arena, head->query, &call->params, &call->n_params, &call->why);
 	return e == ERR_OK ? STEP_NEXT : fail(r, e);
@@ -166,6 +176,8 @@ authenticated(struct authenticate *a, enum err err)
 static enum step
 authenticate(struct request *r)
 {
+	if (stands_in(r))
+		return STEP_NEXT;
 	r->authenticate = (struct authenticate){
 	    .conn = r->conn,
 	    .trust = r->loop->trust,

@@ -9,6 +9,9 @@
  * A step that waits is owed exactly one call back, on the same loop. `finish` always
  * runs, once, when the answer is out or broken off.
  *
+ * Where the metadata may not be waited for (env.reader NULL, service/watchdog.h) nobody is
+ * authenticated, and all but availability and health is refused with ERR_STALLED.
+ *
  * Thread: the loop of the struct request_loop. Memory: a request frees itself; structs
  * are kept for the next one.
  */

@@ -22,6 +22,7 @@
 #include "service/remote/remote.h"
 #include "service/request.h"
 #include "service/space.h"
+#include "service/watchdog.h"
 
 enum {
 	ADDRESSES_MAX = 8, /* of each kind */
@@ -35,6 +36,7 @@ enum {
 /* A loop that serves requests. */
 struct server_loop {
 	struct server *server;
+	char name[16];
 	struct loop *loop;
 	pthread_t thread;
 	bool running;
@@ -54,6 +56,7 @@ struct server {
 	int *tls_fds, *plain_fds;
 	int admin_fd;
 	pid_t keeper;
+	struct watchdog *watchdog;
 	struct pool *pool;
 	struct worker_pool *workers;
 	/* One thread: a hash of a password takes 32 MiB, and uploads shall not wait for
@@ -518,13 +521,12 @@ static enum err
 start_loop(struct server *s, unsigned index, struct errinfo *why)
 {
 	struct server_loop *sl = &s->loop[index];
-	char name[16];
 	enum err e;
 	int failed;
 
-	(void)snprintf(name, sizeof name, "loop-%u", index);
+	(void)snprintf(sl->name, sizeof sl->name, "loop-%u", index);
 	sl->server = s;
-	e = loop_new(name, &sl->loop, why);
+	e = loop_new(sl->name, &sl->loop, why);
 	if (e != ERR_OK)
 		return e;
 	sl->requests = (struct request_loop){
@@ -559,6 +561,46 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 	return ERR_OK;
 }
 
+/* The doors of a loop as add_listeners opens them. */
+static enum err
+watch_loop(struct server *s, unsigned index, struct errinfo *why)
+{
+	struct watchdog_door doors[2 * ADDRESSES_MAX + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->settings->listen_tls.n; i++)
+		doors[n++] = (struct watchdog_door){
+		    .fd = s->tls_fds[i * s->n_loops + index], .has_tls = true};
+	for (size_t i = 0; i < s->settings->listen_plain.n; i++)
+		doors[n++] =
+		    (struct watchdog_door){.fd = s->plain_fds[i * s->n_loops + index]};
+	if (index == 0 && s->admin_fd >= 0)
+		doors[n++] = (struct watchdog_door){.fd = s->admin_fd, .is_admin = true};
+	return watchdog_watch(
+	    s->watchdog, s->loop[index].loop, s->loop[index].name, doors, n, why);
+}
+
+static enum err
+start_watchdog(struct server *s, struct errinfo *why)
+{
+	struct watchdog_config config = {
+	    .env = s->loop[0].requests.env,
+	    .index = s->n_loops,
+	    .public_group = group_of(&s->loop[0], &request_public_handler),
+	    .admin_group = group_of(&s->loop[0], &request_admin_handler),
+	    .tls = s->tls,
+	    .connections_max = (unsigned)s->settings->connections,
+	};
+	enum err e = watchdog_new(&config, &s->watchdog, why);
+
+	for (unsigned i = 0; i < s->n_loops && e == ERR_OK; i++)
+		e = watch_loop(s, i, why);
+	if (e == ERR_OK)
+		e = watchdog_watch(
+		    s->watchdog, s->background, "the background loop", NULL, 0, why);
+	return e == ERR_OK ? watchdog_start(s->watchdog, why) : e;
+}
+
 enum err
 server_start(struct server *s, struct errinfo *why)
 {
@@ -578,7 +620,7 @@ server_start(struct server *s, struct errinfo *why)
 	wait_for_locations(s);
 	for (unsigned i = 0; i < s->n_loops && e == ERR_OK; i++)
 		e = start_loop(s, i, why);
-	return e;
+	return e == ERR_OK ? start_watchdog(s, why) : e;
 }
 
 /* Have every loop do something, and wait until all have. */
@@ -627,6 +669,7 @@ server_reload(struct server *s, struct errinfo *why)
 	s->tls = tls;
 	s->trust = trust;
 	on_all_loops(s, take_new_trust);
+	watchdog_set_tls(s->watchdog, tls);
 	tls_context_unref(old_tls);
 	x509_trust_free(old_trust);
 	return ERR_OK;
@@ -793,6 +836,7 @@ server_stop(struct server *s)
 
 	s->space.is_stopping = true;
 	keeper_stop(s->keeper); /* it holds the doors open */
+	watchdog_stop(s->watchdog);
 	on_all_loops(s, stop_accepting);
 	close_doors(s);
 	if (s->background_running)
@@ -813,6 +857,7 @@ server_stop(struct server *s)
 	remote_free(s->remote);
 	store_reader_free(s->background_env.reader);
 	store_close(s->store);
+	watchdog_free(s->watchdog);
 	worker_pool_free(s->workers);
 	worker_pool_free(s->password_worker);
 	loop_free(s->background);

@@ -397,6 +397,20 @@ key_note(const char *name)
 }
 
 static enum err
+apply_ping(struct change *change, struct write *w)
+{
+	(void)w;
+	return errinfo_set(&change->why, ERR_CANCELLED, "nothing to do");
+}
+
+void
+store_ping(struct store *store, struct change *ping)
+{
+	ping->apply = apply_ping;
+	store_submit(store, ping);
+}
+
+static enum err
 apply_note(struct change *change, struct write *w)
 {
 	struct store_note *r = container_of(change, struct store_note, change);

@@ -134,6 +134,9 @@ void store_reserve(struct store *store, struct store_reserve *r);
  */
 void store_set_oldest_open(struct store *store, uint64_t blob_id);
 
+/* Comes back when the writer has got so far; changes nothing, and says ERR_CANCELLED. */
+void store_ping(struct store *store, struct change *ping);
+
 /* A small value under a name of the caller's, for keys and cursors. */
 struct store_note {
 	struct change change;

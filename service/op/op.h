@@ -52,6 +52,7 @@ struct space {
 	size_t n_metrics_ranges;
 	int64_t started_ms;
 	_Atomic bool is_stopping;
+	_Atomic bool is_stalled; /* service/watchdog.h */
 	_Atomic int mode; /* enum service_mode */
 	struct quota_holds *quota_holds;
 };
@@ -62,7 +63,7 @@ struct op_env {
 	struct space *space;
 	struct loop *loop;
 	struct store *store;
-	struct store_reader *reader;
+	struct store_reader *reader; /* NULL: nobody may wait for the metadata now */
 	struct mirror *mirror;
 	struct pool *pool;
 	struct worker_pool *workers;

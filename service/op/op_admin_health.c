@@ -4,8 +4,8 @@
  * a monitoring system, one line for people, and the figures behind it.
  *
  *   2 CRITICAL  fewer than W locations writable; a file without a good copy, or with one
- *               for too long; the metadata map nearly full; a start-up sweep or a scrub
- *               that stopped and asks
+ *               for too long; the metadata map nearly full, or the metadata silent; a
+ *               start-up sweep or a scrub that stopped and asks
  *   1 WARNING   any location not online, or nearly full; copies missing for too long; a
  *               copy that nobody looked at for too long; repair or removal stopped, or
  *               not read-write, by the operator's order
@@ -141,6 +141,10 @@ store_object(struct report *r)
 	struct store_facts f = {.nodes = 0};
 	struct errinfo why;
 
+	if (env->space->is_stalled || env->reader == NULL) {
+		note(r, 2, "the metadata store does not answer");
+		return json_null();
+	}
 	if (store_facts(env->reader, &f, &why) != ERR_OK) {
 		note(r, 2, "the metadata store cannot be read: %s", errinfo_text(&why));
 		return json_null();

@@ -133,7 +133,10 @@ inspect(struct op_call *call, struct bytes *notes, size_t *n_notes)
 		    reason.n > 0 ? ": " : "", BYTES_ARG(reason));
 		good = call->env->space->mode != MODE_OFFLINE;
 	}
-	if (store_facts(call->env->reader, &facts, &why) != ERR_OK) {
+	if (call->env->space->is_stalled || call->env->reader == NULL) {
+		notes[(*n_notes)++] = BYTES("the metadata store does not answer");
+		good = false;
+	} else if (store_facts(call->env->reader, &facts, &why) != ERR_OK) {
 		notes[(*n_notes)++] = BYTES("the metadata store cannot be read");
 		good = false;
 	}

@@ -76,7 +76,9 @@ service_mode_reason(struct op_call *call)
 {
 	struct errinfo why;
 	char text[MODE_NOTE_MAX];
-	struct bytes note = read_note(call->env->reader, text, &why);
+	struct bytes note = call->env->reader == NULL
+				? (struct bytes){NULL, 0}
+				: read_note(call->env->reader, text, &why);
 	size_t blank = bytes_find(note, ' ');
 
 	if (call->env->space->mode == MODE_READ_WRITE || blank >= note.n)

@@ -494,7 +494,7 @@ class MetadataFull(unittest.TestCase):
     """F31; the map of the metadata is in test_full."""
 
     def start(self, kind):
-        self.bed = kind.start(settings=SETTINGS)
+        self.bed = kind.start(settings=[*SETTINGS, "loops=2"])
         self.addCleanup(self.bed.close)
         self.client = Client(self.bed)
         self.addCleanup(self.client.close)
@@ -568,21 +568,96 @@ class MetadataFull(unittest.TestCase):
         self.assertEqual(self.client.put("/alice/new", late), 201)
         self.assertEqual(self.client.delete("/alice/g"), 200)
 
-    @unittest.skipUnless(has_kill_points(), "the build has no faults")
-    def test_a_commit_that_hangs_holds_up_changes_and_not_reads(self):
-        self.start(FaultyBed)
-        self.bed.fault(op="commit", act="hang")
+    def availability(self):
+        """What it says, asked on a connection of its own; None: it does not answer."""
+        try:
+            with contextlib.closing(self.bed.connect()) as connection:
+                connection.timeout = 2
+                connection.request("GET", "/vault/availability")
+                return "available>true<" in connection.getresponse().read().decode()
+        except OSError:
+            return None
+
+    def wait_alarm(self, limit_s=15):
+        """Health CRITICAL, /availability false."""
+        began = time.monotonic()
+
+        def it_is_said_to_be_unavailable():
+            return self.availability() is False
+        wait_until(it_is_said_to_be_unavailable, limit_s)
+        self.assertEqual(self.bed.tool("health")[0], 2)
+        self.assertIn("metadata store does not answer", self.bed.tool("health")[1])
+        self.assertLess(time.monotonic() - began, limit_s)
+
+    def wait_all_well(self):
+        def it_is_available():
+            return self.availability() is True
+        wait_until(it_is_available)
+        self.assertEqual(self.bed.tool("health")[0], 0)
+
+    def meanwhile(self, act):
+        """On a thread and a connection of its own: (the thread, the list its answer comes into)."""
         answers = []
         other = Client(self.bed)
         self.addCleanup(other.close)
-        thread = threading.Thread(target=lambda: answers.append(other.put("/alice/new", b"new")))
+        thread = threading.Thread(target=lambda: answers.append(act(other)))
         thread.start()
+        return thread, answers
+
+    def upload_meanwhile(self):
+        return self.meanwhile(lambda client: client.put("/alice/new", b"new"))
+
+    @unittest.skipUnless(has_kill_points(), "the build has no faults")
+    def test_F40_a_commit_hangs(self):
+        """Changes wait, reads do not."""
+        self.start(FaultyBed)
+        self.bed.fault(op="commit", act="hang")
+        upload, answers = self.upload_meanwhile()
         for _ in range(20):
             self.check()
+        self.wait_alarm()
+        self.check()
         self.assertEqual(answers, [])
         self.bed.heal()
-        thread.join()
+        upload.join()
         self.assertEqual(answers, [201])
+        self.assertEqual(self.client.get("/alice/new"), (200, b"new"))
+        self.wait_all_well()
+
+    def test_F40_the_disk_of_the_metadata_hangs(self):
+        root = self.enterContext(own_file_system(32))
+        self.start(FaultBed)
+        self.client.close()
+        self.bed.down()
+        self.bed.place_metadata(root)
+        self.bed.up()
+        self.check()
+        with frozen(root):
+            upload, answers = self.upload_meanwhile()
+            readers = [self.meanwhile(lambda client: client.get("/alice/f")) for _ in range(12)]
+
+            def both_loops_are_silent():
+                return all(f"loop-{n} has not answered for" in self.bed.log() for n in (0, 1))
+            self.wait_alarm()
+            wait_until(both_loops_are_silent)
+            # Nobody who comes now is left without an answer, or gets a wrong one.
+            for _ in range(8):
+                one = Client(self.bed)
+                self.assertEqual(one.ask("GET", "/files/alice/f")[0], 503)
+                self.assertEqual(one.put("/alice/late", b"late"), 500)  # D21
+                one.close()
+            self.assertEqual(answers, [])
+        upload.join()
+        self.assertEqual(answers, [201])
+        for reader, answers in readers:
+            reader.join()
+            # 503: it had not been let in when its loop fell silent.
+            self.assertTrue(answers[0] == (200, self.old) or answers[0][0] == 503, answers[0][0])
+        self.wait_all_well()
+        self.client.close()
+        self.check("/alice/late")
+        self.assertEqual(self.client.get("/alice/new"), (200, b"new"))
+        self.check_restarted("/alice/late")
         self.assertEqual(self.client.get("/alice/new"), (200, b"new"))
 
 
