@@ -87,7 +87,7 @@ class Health(HealthTest):
         self.assertEqual(self.check(), (0, "OK: 4 of 4 locations online; 1 copies of files are missing"))
 
     def test_a_file_with_one_copy_for_too_long_is_critical(self):
-        self.start("repair_files=0", "write_quorum=1", "health_single_late=1s")
+        self.start("repair_files=0", "write_quorum=1", "journal_copies=1", "health_single_late=1s")
         self.put_without("/alice/two", [3, 4])
         self.assertEqual(self.check()[0], 0)
         self.put_without("/alice/one", [1, 3, 4])
