@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The disks beside the catalogue, both ways. A running server changes both meanwhile:
- * whatever does not fit is looked at once more, file, then record, then file, before it is
- * told. What is being uploaded or repaired just now is nobody's business.
+ * whatever does not fit is looked at once more, file, then record, then file, before it
+ * is told. What is being uploaded or repaired just now is nobody's business.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,12 +17,14 @@
 #include "storage/leaf_merge.h"
 #include "storage/location_marker.h"
 
-enum { SETTLE_US = 200000 };
+/* A file that was just made is soon counted; but where much differs nobody waits for each. */
+enum { WAIT_US = 200000, LOOKS = 5, WAITS_MAX = 150 };
 
 struct disk {
 	struct fsck *f;
 	unsigned index;
 	int root_fd;
+	unsigned waits; /* so far */
 	const struct store_facts *facts;
 	struct location_found *found;
 	size_t n, room;
@@ -107,69 +109,86 @@ size_now(const struct disk *d, const struct blob *blob)
 		   : UINT64_MAX;
 }
 
-static void
-tell(struct disk *d, uint64_t id, const char *what)
-{
-	d->f->differences++;
-	fsck_tell(d->f, "location %u: blob %llu: %s", d->index + 1,
-	    (unsigned long long)id, what);
-}
-
-/* The file, the record, and the file again: what changed in between is no finding. */
-static void
-look_again_for_copy(struct disk *d, uint64_t id)
+/* What is wrong with a copy; NULL: nothing. What changes in between is no finding. */
+static const char *
+judge_copy(const struct disk *d, uint64_t id)
 {
 	struct blob blob;
 	uint64_t size, before, wanted;
 
 	if (blob_get(d->f->reader, id, &blob, NULL) != ERR_OK)
-		return;
+		return NULL;
 	before = size_now(d, &blob);
 	if (blob_get(d->f->reader, id, &blob, NULL) != ERR_OK)
-		return;
+		return NULL;
 	size = size_now(d, &blob);
 	wanted = blob_layout(blob.length).file_size;
-	if (!(blob.have >> d->index & 1)) {
-		if (before == size && size != UINT64_MAX && (blob.want >> d->index & 1))
-			tell(d, id, "its file is there, and not counted");
-	} else if (before == UINT64_MAX && size == UINT64_MAX) {
-		tell(d, id, "its copy is missing");
-	} else if (before != wanted && size != wanted && size != UINT64_MAX) {
-		tell(d, id, "its copy has another size");
-	}
+	if (before != size)
+		return NULL;
+	if (!(blob.have >> d->index & 1))
+		return size != UINT64_MAX && (blob.want >> d->index & 1)
+			   ? "its file is there, and not counted"
+			   : NULL;
+	if (size == UINT64_MAX)
+		return "its copy is missing";
+	return size != wanted ? "its copy has another size" : NULL;
 }
 
 /*
- * Ids from the oldest upload on may be unfinished; what waits for removal is known until
- * it is gone.
+ * The same of a file that no record names. Ids from the oldest upload on may be
+ * unfinished; what waits for removal is known until it is gone.
  */
-static void
-look_again_for_file(struct disk *d, uint64_t id)
+static const char *
+judge_file(const struct disk *d, uint64_t id)
 {
 	bool known = true;
 
 	if (id >= d->facts->oldest_open_blob ||
 	    blob_known(d->f->reader, id, d->index, &known, NULL) != ERR_OK || known)
-		return;
+		return NULL;
 	for (size_t i = 0; i < d->n; i++) {
 		struct blob blob = {.id = id};
 
 		(void)memcpy(blob.md5, d->found[i].md5, MD5_SIZE);
 		if (d->found[i].id == id && size_now(d, &blob) != UINT64_MAX)
-			tell(d, id, "there is a file, and nothing that names it");
+			return "there is a file, and nothing that names it";
 	}
+	return NULL;
+}
+
+static const char *
+judge(const struct disk *d, const struct leaf_suspect *s)
+{
+	return s->doubt == DOUBT_UNKNOWN ? judge_file(d, s->id) : judge_copy(d, s->id);
+}
+
+static bool
+some_are_wrong(const struct disk *d, const struct leaf_suspect *suspect, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (judge(d, &suspect[i]) != NULL)
+			return true;
+	return false;
 }
 
 static void
 look_again(struct disk *d, const struct leaf_suspect *suspect, size_t n)
 {
-	if (n > 0)
-		(void)usleep(SETTLE_US); /* a file that was just made is soon counted */
-	for (size_t i = 0; i < n; i++)
-		if (suspect[i].doubt == DOUBT_UNKNOWN)
-			look_again_for_file(d, suspect[i].id);
-		else
-			look_again_for_copy(d, suspect[i].id);
+	for (unsigned i = 0; i < LOOKS && d->waits < WAITS_MAX; i++) {
+		if (!some_are_wrong(d, suspect, n))
+			return;
+		d->waits++;
+		(void)usleep(WAIT_US);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const char *what = judge(d, &suspect[i]);
+
+		if (what == NULL)
+			continue;
+		d->f->differences++;
+		fsck_tell(d->f, "location %u: blob %llu: %s", d->index + 1,
+		    (unsigned long long)suspect[i].id, what);
+	}
 }
 
 static enum err

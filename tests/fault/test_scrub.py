@@ -208,7 +208,7 @@ class Scrub(ScrubTest):
         for location in after:
             self.assertEqual(location["deep"]["state"], "running")
             self.assertGreater(location["deep"]["done"], 5)
-        self.assertEqual(after[2]["deep"]["bad"], 1)
+        self.assertGreaterEqual(after[2]["deep"]["bad"], 1)  # on a slow machine both are found by now
         # A stop holds over a restart.
         self.assertEqual(self.scrub("stop")[0]["deep"]["state"], "off")
         self.bed.down()
