@@ -28,6 +28,8 @@
 
 struct census;
 struct gc;
+struct journal_mirror;
+struct meta_copy;
 struct repair;
 struct scrub;
 struct sweep;
@@ -40,6 +42,9 @@ struct mirror {
 	struct sweep *sweep;
 	struct gc *gc;
 	struct repair *repair;
+	/* The owner's of the mirror, for who asks how they are; NULL: none. */
+	struct journal_mirror *journal;
+	struct meta_copy *meta_copy;
 	struct scrub *scrub;
 	struct census *census;
 	struct blob_ids *ids;

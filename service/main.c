@@ -15,21 +15,26 @@
 #include <unistd.h>
 
 #include "conf/settings.h"
+#include "replication/meta_copy.h"
 #include "service/core/log.h"
+#include "service/crash_mark.h"
 #include "service/remote/remote.h"
 #include "service/server.h"
 
 enum { TEND_S = 60, MMAP_FROM = 4 << 20, EXIT_CONFIG = 78 /* EX_CONFIG of sysexits.h */ };
 
-static const char usage[] = "usage: quartetd -c FILE [-n | --settings]\n"
-			    "  -c, --config FILE  the settings (see quartet.conf(5))\n"
-			    "  -n, --check        check the settings and end\n"
-			    "  -s, --settings     print the settings in effect and end\n"
-			    "  -V, --version      print the version and end\n"
-			    "  -h, --help         print this and end\n";
+static const char usage[] =
+    "usage: quartetd -c FILE [-n | --settings]\n"
+    "  -c, --config FILE  the settings (see quartet.conf(5))\n"
+    "  -n, --check        check the settings and end\n"
+    "  -s, --settings     print the settings in effect and end\n"
+    "  --check-store DIR  look through a copy of the metadata and end\n"
+    "  -V, --version      print the version and end\n"
+    "  -h, --help         print this and end\n";
 
 struct arguments {
 	const char *config;
+	const char *store; /* to look through */
 	bool check, print;
 };
 
@@ -40,6 +45,7 @@ parse_arguments(int argc, char **argv, struct arguments *out)
 	    {"config", required_argument, NULL, 'c'},
 	    {"check", no_argument, NULL, 'n'},
 	    {"settings", no_argument, NULL, 's'},
+	    {"check-store", required_argument, NULL, 'S'},
 	    {"version", no_argument, NULL, 'V'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
@@ -58,6 +64,9 @@ parse_arguments(int argc, char **argv, struct arguments *out)
 		case 's':
 			out->print = true;
 			break;
+		case 'S':
+			out->store = optarg;
+			return;
 		case 'V':
 			(void)puts("quartetd " QUARTET_VERSION);
 			exit(0);
@@ -183,6 +192,7 @@ serve(const struct settings *settings)
 	block_signals(&set);
 	raise_limits();
 	give_memory_back();
+	crash_mark_set_up(settings->meta_dir);
 	/* The keeper is forked before the first thread, the log's included. */
 	e = server_open(settings, &server, &why);
 	if (e == ERR_OK)
@@ -235,6 +245,8 @@ main(int argc, char **argv)
 	int status;
 
 	parse_arguments(argc, argv, &args);
+	if (args.store != NULL)
+		return meta_copy_look(args.store);
 	if (settings_load(args.config, &settings, &why) != ERR_OK) {
 		(void)fprintf(stderr, "quartetd: %s\n", errinfo_text(&why));
 		return EXIT_CONFIG;

@@ -10,9 +10,12 @@
 
 #include "replication/journal_mirror.h"
 #include "replication/journal_recover.h"
+#include "replication/meta_copy.h"
+#include "replication/meta_restore.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
 #include "service/core/log.h"
+#include "service/crash_mark.h"
 #include "service/http/listen.h"
 #include "service/http/tls.h"
 #include "service/job/engine.h"
@@ -65,6 +68,7 @@ struct server {
 	struct store *store;
 	struct journal_recovered recovered; /* by the start */
 	struct journal_mirror *journal;
+	struct meta_copy *meta_copy;
 	struct arena space_arena;
 	struct space space;
 	struct loop *background; /* probes, sweep, removal, jobs */
@@ -261,6 +265,45 @@ state_changed(void *arg, unsigned location, enum location_state state, const cha
 		    location_state_name(state), reason);
 }
 
+/* This program, to look through a copy of the store in a process of its own. */
+static const char *const checker[] = {"/proc/self/exe", "--check-store", NULL};
+
+static enum err
+look_through_after_a_crash(struct server *s, struct errinfo *why)
+{
+	const char *dir = s->settings->meta_dir;
+
+	if (!crash_mark_is_there(dir))
+		return ERR_OK;
+	log_warning("the last process crashed: the metadata are looked through first");
+	return meta_copy_check(checker, dir, why);
+}
+
+static void
+tell_restore(void *arg, const char *text)
+{
+	(void)arg;
+	log_warning("restore: %s", text);
+}
+
+/* What was lost comes from the locations, unless somebody is to look first. */
+static enum err
+restore(struct server *s, struct errinfo *why)
+{
+	struct meta_restore_config config = {
+	    .settings = s->settings, .checker = checker, .tell = tell_restore};
+	struct errinfo reason;
+	enum err e;
+
+	log_error("%s", errinfo_text(why));
+	e = meta_restore(&config, &s->recovered, &reason);
+	if (e == ERR_NOT_FOUND)
+		return ERR_NOT_FOUND; /* nothing to restore: it was never there */
+	if (e != ERR_OK)
+		*why = reason;
+	return e;
+}
+
 /* What the journals have and the store has not. */
 static enum err
 recover(struct server *s, const struct store_config *store, struct errinfo *why)
@@ -272,8 +315,16 @@ recover(struct server *s, const struct store_config *store, struct errinfo *why)
 	    .copies = (unsigned)s->settings->journal_copies,
 	    .deadline_ms = s->settings->io_deadline,
 	};
-	enum err e = journal_recover(&config, &s->recovered, why);
+	enum err e = look_through_after_a_crash(s, why);
 
+	if (e == ERR_OK)
+		e = journal_recover(&config, &s->recovered, why);
+	if ((e == ERR_NOT_FOUND || e == ERR_DAMAGED) &&
+	    strcmp(s->settings->restore, "auto") == 0)
+		e = restore(s, why);
+
+	if (e == ERR_OK)
+		crash_mark_remove(s->settings->meta_dir);
 	if (e == ERR_OK && s->recovered.applied > 0)
 		log_info("%llu changes were taken from the journals, up to number %llu",
 		    (unsigned long long)s->recovered.applied,
@@ -332,12 +383,21 @@ open_journal(struct server *s, struct errinfo *why)
 	    .settle_ms = SETTLE_MS,
 	    .give_up = end_with_outcome_open,
 	};
+	struct meta_copy_config copies;
 	enum err e;
 
 	(void)memcpy(config.has, s->recovered.has, sizeof config.has);
 	e = journal_mirror_new(&config, &s->journal, why);
-	if (e == ERR_OK)
-		store_set_journal(s->store, journal_mirror_sink(s->journal));
+	if (e != ERR_OK)
+		return e;
+	store_set_journal(s->store, journal_mirror_sink(s->journal));
+	copies = (struct meta_copy_config){.mirror = s->mirror,
+	    .journal = s->journal,
+	    .settings = settings,
+	    .checker = checker};
+	e = meta_copy_new(&copies, &s->meta_copy, why);
+	s->mirror->journal = s->journal;
+	s->mirror->meta_copy = s->meta_copy;
 	return e;
 }
 
@@ -368,7 +428,7 @@ open_mirror(struct server *s, struct errinfo *why)
 		return e;
 	mirror_start(s->mirror);
 	journal_mirror_start(s->journal);
-	return ERR_OK;
+	return meta_copy_start(s->meta_copy, why);
 }
 
 static enum err
@@ -801,6 +861,10 @@ end_journal(struct server *s)
 {
 	uint64_t until = clock_mono_ms() + ABORT_MS;
 
+	if (s->meta_copy != NULL && !meta_copy_stop(s->meta_copy, ABORT_MS))
+		return false;
+	meta_copy_free(s->meta_copy);
+	s->meta_copy = NULL;
 	if (s->store != NULL)
 		store_finish(s->store);
 	if (s->journal == NULL)

@@ -268,6 +268,10 @@ enum err location_dir_open(const struct location_dir_config *config,
 enum err location_dir_check(const char *root, unsigned index,
     const uint8_t store[STORE_UUID_SIZE], struct errinfo *why) ERR_CHECKED;
 
+/* The store that `root` is location number `index` of. Likewise. */
+enum err location_dir_store(const char *root, unsigned index,
+    uint8_t store_out[STORE_UUID_SIZE], struct errinfo *why) ERR_CHECKED;
+
 /* The engine in use: "uring" or "threads". */
 const char *location_dir_engine(const struct location *location);
 

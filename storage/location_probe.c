@@ -72,6 +72,26 @@ check_marker(int fd, unsigned index, const uint8_t *store, struct errinfo *why)
 }
 
 enum err
+location_dir_store(const char *root, unsigned index, uint8_t store_out[STORE_UUID_SIZE],
+    struct errinfo *why)
+{
+	struct location_marker marker;
+	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum err e;
+
+	if (fd < 0)
+		return errinfo_sys(why, ERR_LOCATION_DOWN, errno, "cannot open it");
+	e = location_marker_read(fd, &marker, why);
+	if (e == ERR_OK)
+		e = check_marker(fd, index, marker.store, why);
+	(void)close(fd);
+	if (e != ERR_OK)
+		return ERR_LOCATION_DOWN;
+	(void)memcpy(store_out, marker.store, STORE_UUID_SIZE);
+	return ERR_OK;
+}
+
+enum err
 location_dir_check(const char *root, unsigned index, const uint8_t store[STORE_UUID_SIZE],
     struct errinfo *why)
 {

@@ -19,4 +19,7 @@ void metrics_of_copies(
 void metrics_of_catalogue(
     struct metrics *m, const struct op_call *call, const struct store_facts *store);
 
+/* metrics_journal.c */
+void metrics_of_journal(struct metrics *m, const struct op_call *call);
+
 #endif

@@ -5,9 +5,11 @@
  *
  *   2 CRITICAL  fewer than W locations writable; a file without a good copy, or with one
  *               for too long; the metadata map nearly full, or the metadata silent; a
- *               start-up sweep or a scrub that stopped and asks
+ *               start-up sweep or a scrub that stopped and asks; too few journals, so
+ *               that changes are refused
  *   1 WARNING   any location not online, or nearly full; copies missing for too long; a
- *               copy that nobody looked at for too long; repair or removal stopped, or
+ *               copy that nobody looked at for too long; changed metadata that were
+ *               not copied for too long; repair or removal stopped, or
  *               not read-write, by the operator's order
  *   0 OK        that copies are missing is noted all the same
  *
@@ -15,6 +17,7 @@
  */
 #include "replication/census.h"
 #include "replication/gc.h"
+#include "replication/meta_copy.h"
 #include "replication/repair.h"
 #include "replication/scrub.h"
 #include "replication/sweep.h"
@@ -222,6 +225,34 @@ mirror_object(struct report *r)
 	    (int)pool.transfers);
 }
 
+/* The journal of the metadata, and the copies it begins from. */
+static json_t *
+journal_object(struct report *r)
+{
+	const struct mirror *m = r->call->env->mirror;
+	struct journal_facts journal;
+	struct meta_copy_facts copy;
+	int64_t age_ms;
+
+	journal_mirror_facts(m->journal, &journal);
+	meta_copy_facts(m->meta_copy, &copy);
+	age_ms = clock_wall_ms() - copy.looked_ms;
+	if (journal.live < journal.copies)
+		note(r, 2,
+		    "changes are refused: %u locations take the journal, %u are "
+		    "needed",
+		    journal.live, journal.copies);
+	if (journal.at.seq != copy.seq &&
+	    age_ms > (int64_t)r->call->env->settings->health_copy_late)
+		note(r, 1, "the metadata were not copied for %lld h",
+		    (long long)age_ms / 3600000);
+	return json_pack("{s:I,s:I,s:i,s:i,s:I,s:I,s:I}", "term",
+	    (json_int_t)journal.at.term, "seq", (json_int_t)journal.at.seq, "live",
+	    (int)journal.live, "copies", (int)journal.copies, "given_up",
+	    (json_int_t)journal.given_up, "copied_seq", (json_int_t)copy.seq, "copied_ms",
+	    (json_int_t)copy.made_ms);
+}
+
 static void
 note_mode(struct report *r)
 {
@@ -251,13 +282,15 @@ run_health(struct op_call *call)
 	struct report r = {.call = call, .notes = json_array()};
 	json_t *locations = locations_array(&r), *store = store_object(&r);
 	json_t *mirror = mirror_object(&r), *lacking = lacking_object(&r);
+	json_t *journal = journal_object(&r);
 
 	note_mode(&r);
 	note_stopped(&r);
 	admin_reply(call, 200,
-	    json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:s}", "code", r.code, "status",
+	    json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "code", r.code, "status",
 		words[r.code], "notes", r.notes, "locations", locations, "store", store,
-		"mirror", mirror, "lacking", lacking, "version", QUARTET_VERSION));
+		"mirror", mirror, "lacking", lacking, "journal", journal, "version",
+		QUARTET_VERSION));
 }
 
 const struct op op_admin_health = {.name = "admin-health", .run = run_health};

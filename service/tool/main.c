@@ -59,6 +59,7 @@ run_command(const struct command *command, const char *config, struct tool_call 
 		return TOOL_UNKNOWN;
 	}
 	call->settings = &settings;
+	call->config = config;
 	status = command->run(call);
 	settings_release(&settings);
 	return status;

@@ -24,6 +24,7 @@ enum {
 
 struct tool_call {
 	const struct settings *settings;
+	const char *config; /* the file they are from */
 	const char *const *word; /* behind the command's name */
 	int n;
 	bool json; /* --json: print what the server said as it is */

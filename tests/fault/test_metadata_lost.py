@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metadata store is lost, damaged or older than the journals (F33, F38, F39).
+
+Whatever was acknowledged is there after the next start, and nothing else.
+"""
+
+import os
+import shutil
+import time
+
+from fault_test import Client, FaultBed
+from quartet_test import main, unittest, wait_until
+
+SETTINGS = ["gc_delay=100ms", "probe_period=200ms", "meta_copy_period=1s", "journal_file=64KiB"]
+
+
+class MetadataLost(unittest.TestCase):
+    def setUp(self):
+        self.bed = FaultBed.start(settings=SETTINGS)
+        self.addCleanup(self.bed.close)
+        self.data = os.path.join(self.bed.env["QUARTET_META"], "data.mdb")
+        self.there = {}
+        self.gone = set()
+        self.client = Client(self.bed)
+        self.addCleanup(self.client.close)
+
+    def change(self, name, n=20):
+        """Folders, files, replaced ones, moved ones and deleted ones."""
+        self.assertEqual(self.client.document("PUT", "ContainerNode", f"/alice/{name}"), 201)
+        for number in range(n):
+            path, data = f"/alice/{name}/f{number}", os.urandom(1000 + number * 997)
+            self.assertEqual(self.client.put(path, data), 201)
+            self.there[path] = data
+        for number in range(0, n, 4):
+            path, data = f"/alice/{name}/f{number}", os.urandom(3000)
+            self.assertEqual(self.client.put(path, data), 201)
+            self.there[path] = data
+            path = f"/alice/{name}/f{number + 1}"
+            self.assertIn(self.client.delete(path), (200, 204))
+            del self.there[path]
+            self.gone.add(path)
+
+    def assert_all_there(self):
+        for path, data in self.there.items():
+            self.assertEqual(self.client.get(path), (200, data), path)
+        for path in self.gone:
+            self.assertEqual(self.client.get(path)[0], 404, path)
+        self.bed.settle()
+        names = {name for here in self.bed.blobs() for name in here}
+        self.assertEqual(len(names), len(self.there))
+        status, text = self.bed.tool("fsck")
+        self.assertEqual(status, 0, text)
+
+    def again(self):
+        self.client.close()
+        self.bed.up()
+
+    def copies(self):
+        return [name for place in self.bed.locations
+                for name in os.listdir(os.path.join(place, "meta"))
+                if name.startswith("copy-") and not name.endswith(".tmp")]
+
+    def wait_new_copy(self):
+        before = set(self.copies())
+
+        def there_is_a_new_copy():
+            return set(self.copies()) - before
+        wait_until(there_is_a_new_copy, 60)
+
+    def test_F33_lost(self):
+        self.change("a")
+        self.wait_new_copy()
+        self.change("b")
+        self.bed.kill()
+        os.unlink(self.data)
+        began = time.monotonic()
+        self.again()
+        print(f"restored and started in {time.monotonic() - began:.1f} s")
+        self.assert_all_there()
+        # And what comes after it is as safe.
+        self.change("c")
+        self.bed.kill()
+        shutil.rmtree(self.bed.env["QUARTET_META"])
+        self.again()
+        self.assert_all_there()
+
+    def test_F33_damaged(self):
+        self.change("a")
+        self.bed.kill()
+        with open(self.data, "r+b") as f:
+            f.write(bytes(8192))
+        self.again()
+        self.assert_all_there()
+        self.assertTrue([name for name in os.listdir(self.bed.env["QUARTET_META"])
+                         if name.startswith("data.mdb.")], "the damaged one is kept")
+
+    def test_F33_damaged_while_running(self):
+        """A page that is no page ends the process; the start after it finds out why."""
+        self.change("a")
+        self.client.close()
+        with open(self.data, "r+b") as f:
+            f.truncate(8192)  # what is mapped behind that is a bus error
+        for _ in range(20):
+            try:
+                self.client.ask("GET", "/nodes/alice/a")
+                self.client.put("/alice/x", b"more")
+            except OSError:
+                break
+            finally:
+                self.client.close()
+        self.bed.wait_dead()
+        self.again()
+        if self.client.get("/alice/x")[0] == 200:
+            self.there["/alice/x"] = b"more"
+        self.assert_all_there()
+
+    def test_F38_an_older_store(self):
+        self.change("a")
+        self.client.close()
+        self.bed.down()
+        shutil.copy(self.data, self.data + ".old")
+        self.again()
+        self.change("b")
+        self.bed.kill()
+        os.rename(self.data + ".old", self.data)
+        self.again()
+        self.assert_all_there()
+
+    def test_F39_a_journal_that_is_behind(self):
+        self.change("a")
+        away = self.bed.locations[2]
+        os.rename(away, away + ".away")
+        self.bed.wait_state(3, "offline")
+        self.change("b")
+        os.rename(away + ".away", away)
+        self.bed.wait_state(3, "online")
+        self.change("c")
+        self.bed.kill()
+        os.unlink(self.data)
+        # Each change is in two journals at least: one of them may go as well.
+        shutil.rmtree(os.path.join(self.bed.locations[0], "meta"))
+        os.mkdir(os.path.join(self.bed.locations[0], "meta"))
+        self.again()
+        self.assert_all_there()
+
+    def test_too_few_journals_are_refused_unless_it_is_accepted(self):
+        self.change("a")
+        self.bed.kill()
+        self.client.close()
+        os.unlink(self.data)
+        for number in (1, 2):
+            os.rename(self.bed.locations[number], self.bed.locations[number] + ".away")
+        with self.assertRaises(Exception):
+            self.bed.up()
+        status, text = self.bed.tool("restore")
+        self.assertEqual(status, 1)
+        self.assertIn("2 of 4 journals", text)
+        status, text = self.bed.tool("restore", "--accept-loss")
+        self.assertEqual(status, 0, text)
+        for number in (1, 2):
+            os.rename(self.bed.locations[number] + ".away", self.bed.locations[number])
+        self.again()
+        self.assert_all_there()
+
+    def test_a_backup_taken_while_serving(self):
+        self.change("a")
+        backup = os.path.join(self.bed.env["QUARTET_META"], "..", "backup")
+        status, text = self.bed.tool("backup", backup)
+        self.assertEqual(status, 0, text)
+        self.assertEqual(self.bed.tool("check-copy", backup)[0], 0)
+        self.change("b")
+        self.assertEqual(self.bed.tool("restore", "--from", backup)[0], 1, "a server runs")
+        self.bed.kill()
+        os.unlink(self.data)
+        status, text = self.bed.tool("restore", "--from", backup)
+        self.assertEqual(status, 0, text)
+        self.again()
+        self.assert_all_there()
+
+    def test_old_copies_and_journals_go(self):
+        for name in "abcdef":
+            self.change(name, 4)
+            self.wait_new_copy()
+
+        def journal():
+            return sum(not name.startswith("copy-")
+                       for name in os.listdir(os.path.join(self.bed.locations[0], "meta")))
+        before = journal()
+        self.change("more", 60)
+        for name in "ghij":
+            self.change(name, 4)
+            self.wait_new_copy()
+        self.assertLess(journal(), before + 10)
+        self.bed.kill()
+        os.unlink(self.data)
+        self.again()
+        self.assert_all_there()
+
+
+if __name__ == "__main__":
+    main()
