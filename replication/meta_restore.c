@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "replication/meta_copy.h"
+#include "replication/quorum.h"
 #include "service/core/clock.h"
 #include "storage/location.h"
 
@@ -217,7 +218,8 @@ take_journals(const struct restore *r, struct journal_recovered *out, struct err
 	    .store = &store,
 	    .root = (const char *const *)s->locations.items,
 	    .n = (unsigned)s->locations.n,
-	    .copies = (unsigned)s->journal_copies,
+	    .copies = quorum_journal((unsigned)s->journal_copies,
+		(unsigned)s->write_quorum, (unsigned)s->locations.n),
 	    .deadline_ms = s->io_deadline,
 	    .is_restored = true,
 	    .accept_loss = r->config->accept_loss,

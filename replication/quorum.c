@@ -20,3 +20,11 @@ quorum_loss(unsigned failed, unsigned full)
 {
 	return failed > 0 && full == failed ? ERR_NO_SPACE : ERR_QUORUM;
 }
+
+unsigned
+quorum_journal(unsigned wanted, unsigned write_quorum, unsigned locations)
+{
+	if (wanted > write_quorum)
+		wanted = write_quorum;
+	return wanted < locations ? wanted : locations;
+}

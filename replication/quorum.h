@@ -28,4 +28,10 @@ bool quorum_may_drop(unsigned live, unsigned needed);
  */
 enum err quorum_loss(unsigned failed, unsigned full);
 
+/*
+ * Journals that must have a change before it counts, `wanted` by the settings: never more
+ * than there are locations, nor than the copies that are enough for bytes.
+ */
+unsigned quorum_journal(unsigned wanted, unsigned write_quorum, unsigned locations);
+
 #endif

@@ -12,6 +12,7 @@
 #include "replication/journal_recover.h"
 #include "replication/meta_copy.h"
 #include "replication/meta_restore.h"
+#include "replication/quorum.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
 #include "service/core/log.h"
@@ -304,6 +305,13 @@ restore(struct server *s, struct errinfo *why)
 	return e;
 }
 
+static unsigned
+n_journals(const struct settings *s)
+{
+	return quorum_journal((unsigned)s->journal_copies, (unsigned)s->write_quorum,
+	    (unsigned)s->locations.n);
+}
+
 /* What the journals have and the store has not. */
 static enum err
 recover(struct server *s, const struct store_config *store, struct errinfo *why)
@@ -312,7 +320,7 @@ recover(struct server *s, const struct store_config *store, struct errinfo *why)
 	    .store = store,
 	    .root = (const char *const *)s->settings->locations.items,
 	    .n = (unsigned)s->settings->locations.n,
-	    .copies = (unsigned)s->settings->journal_copies,
+	    .copies = n_journals(s->settings),
 	    .deadline_ms = s->settings->io_deadline,
 	};
 	enum err e = look_through_after_a_crash(s, why);
@@ -376,7 +384,7 @@ open_journal(struct server *s, struct errinfo *why)
 	    .loop = s->background,
 	    .at = s->recovered.at,
 	    .term = s->recovered.terms,
-	    .copies = (unsigned)settings->journal_copies,
+	    .copies = n_journals(settings),
 	    .file_bytes = settings->journal_file,
 	    .backlog_bytes = settings->journal_backlog,
 	    .deadline_ms = settings->io_deadline,

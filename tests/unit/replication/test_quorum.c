@@ -40,10 +40,21 @@ only_space_alone_is_a_lack_of_space(void **state)
 	assert_err(quorum_loss(0, 0), ERR_QUORUM);
 }
 
+static void
+journals_are_no_more_than_there_are_or_than_bytes_need(void **state)
+{
+	(void)state;
+	assert_int_equal(quorum_journal(2, 3, 4), 2);
+	assert_int_equal(quorum_journal(4, 3, 4), 3);
+	assert_int_equal(quorum_journal(2, 1, 4), 1);
+	assert_int_equal(quorum_journal(2, 3, 1), 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(journals_are_no_more_than_there_are_or_than_bytes_need),
 	    cmocka_unit_test(a_verdict_follows_from_good_and_pending_copies),
 	    cmocka_unit_test(the_last_needed_copies_are_never_dropped),
 	    cmocka_unit_test(only_space_alone_is_a_lack_of_space),
