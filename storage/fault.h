@@ -43,7 +43,7 @@ enum fault_kind {
 	FAULT_CLOSE,
 	FAULT_READ,
 	FAULT_WRITE,
-	FAULT_FSYNC, /* of a file */
+	FAULT_FSYNC, /* of a file, or fdatasync */
 	FAULT_FSYNCDIR,
 	FAULT_RENAME,
 	FAULT_UNLINK,

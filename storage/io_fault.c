@@ -81,26 +81,38 @@ path_of(const struct io_op *op, char out[TARGET_SIZE])
 	out[n < 0 ? 0 : n] = '\0';
 }
 
+static bool
+is_directory(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static enum fault_kind
 kind_of(const struct io_op *op)
 {
-	static const enum fault_kind kinds[] = {
-	    [IO_OPEN] = FAULT_OPEN,
-	    [IO_CLOSE] = FAULT_CLOSE,
-	    [IO_READ] = FAULT_READ,
-	    [IO_WRITE] = FAULT_WRITE,
-	    [IO_FSYNC] = FAULT_FSYNC,
-	    [IO_RENAME] = FAULT_RENAME,
-	    [IO_UNLINK] = FAULT_UNLINK,
-	    [IO_MKDIR] = FAULT_MKDIR,
-	};
-	struct stat st;
-
-	if (op->kind == IO_OPEN && (op->flags & O_CREAT) != 0)
-		return FAULT_CREATE;
-	if (op->kind == IO_FSYNC && fstat(op->fd, &st) == 0 && S_ISDIR(st.st_mode))
-		return FAULT_FSYNCDIR;
-	return kinds[op->kind];
+	switch (op->kind) {
+	case IO_OPEN:
+		return (op->flags & O_CREAT) != 0 ? FAULT_CREATE : FAULT_OPEN;
+	case IO_CLOSE:
+		return FAULT_CLOSE;
+	case IO_READ:
+		return FAULT_READ;
+	case IO_WRITE:
+		return FAULT_WRITE;
+	case IO_FSYNC:
+	case IO_FDATASYNC:
+		return is_directory(op->fd) ? FAULT_FSYNCDIR : FAULT_FSYNC;
+	case IO_RENAME:
+		return FAULT_RENAME;
+	case IO_UNLINK:
+		return FAULT_UNLINK;
+	case IO_MKDIR:
+		return FAULT_MKDIR;
+	}
+	CHECK(false);
+	return FAULT_KINDS;
 }
 
 static void
@@ -179,7 +191,8 @@ concerns(const struct unsynced *u, const struct io_op *wanted)
 
 	if (wanted->kind == IO_UNLINK)
 		return u->op.kind == IO_RENAME && strcmp(u->to_path, wanted->path) == 0;
-	return (wanted->kind == IO_FSYNC || wanted->kind == IO_CLOSE) &&
+	return (wanted->kind == IO_FSYNC || wanted->kind == IO_FDATASYNC ||
+		   wanted->kind == IO_CLOSE) &&
 	       fstat(wanted->fd, &st) == 0 && st.st_dev == u->dev && st.st_ino == u->ino;
 }
 

@@ -121,6 +121,7 @@ every_kind_can_fail(void **state)
 	assert_int_equal(run_write(b, fd, "two", 3, 0), -EROFS);
 	assert_int_equal(run_fsync(b, fd), -EROFS);
 	assert_int_equal(run_fsync(b, b->dir_fd), -EROFS);
+	assert_int_equal(run(b, (struct io_op){.kind = IO_FDATASYNC, .fd = fd}), -EROFS);
 	assert_int_equal(run_path(b, IO_RENAME, "a", "c"), -EROFS);
 	assert_int_equal(run_path(b, IO_UNLINK, "a", NULL), -EROFS);
 	assert_int_equal(run_path(b, IO_MKDIR, "d", NULL), -EROFS);
@@ -254,8 +255,11 @@ what_is_not_synced_is_not_there(void **state)
 	assert_int_equal(run_fsync(b, fd), 0);
 	assert_text(b, "a", "onetwo");
 	assert_int_equal(run_write(b, fd, "ONE", 3, 0), 3);
+	assert_int_equal(run(b, (struct io_op){.kind = IO_FDATASYNC, .fd = fd}), 0);
+	assert_text(b, "a", "ONEtwo");
+	assert_int_equal(run_write(b, fd, "lost", 4, 0), 4);
 	assert_int_equal(run_close(b, fd), 0);
-	assert_text(b, "a", "onetwo");
+	assert_text(b, "a", "ONEtwo");
 }
 
 static void
