@@ -10,6 +10,7 @@ import base64
 import contextlib
 import hashlib
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -297,6 +298,26 @@ class Uploads(Faults):
             self.assert_four_alike(data)
 
 
+    def test_what_was_acknowledged_is_in_the_journals_when_the_power_fails(self):
+        """The same, and the metadata's own disk is as it was before."""
+        self.client.close()
+        self.bed.down()
+        data = os.path.join(self.bed.env["QUARTET_META"], "data.mdb")
+        shutil.copyfile(data, data + ".before")
+        self.bed.up()
+        self.bed.fault(op="write,rename", act="unsynced")
+        there = {f"{self.path()}-{number}": self.put(f"{self.path()}-{number}", os.urandom(5000))
+                 for number in range(20)}
+        self.client.close()
+        self.bed.kill()
+        os.rename(data + ".before", data)
+        self.bed.heal()
+        self.bed.up()
+        for path, content in there.items():
+            self.assertEqual(self.client.get(path), (200, content), path)
+        self.bed.settle()
+
+
 @unittest.skipUnless(has_kill_points(), "the build has no faults")
 class Downloads(Faults):
     settings = [*SETTINGS, "repair_files=0", "read_deadline=500ms"]
@@ -490,8 +511,8 @@ class Starts(unittest.TestCase):
                 self.assertEqual(client.get(path), (200, old))
 
 
-class MetadataFull(unittest.TestCase):
-    """F31; the map of the metadata is in test_full."""
+class Metadata(unittest.TestCase):
+    """The disk of the metadata is full, or hangs; a full map is in test_full."""
 
     def start(self, kind):
         self.bed = kind.start(settings=[*SETTINGS, "loops=2"])
