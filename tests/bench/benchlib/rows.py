@@ -175,14 +175,14 @@ def fill_container(bench, path, kind, *how_long):
 
 @row("create-node")
 def create_node(bench):
-    """container nodes, 32 connections, durable, against LMDB with group commit"""
+    """container nodes, 32 connections, durable, against LMDB with group commit and four journals"""
     def ours():
         path = f"/alice/{bench.fresh('nodes')}"
         bench.server.create("ContainerNode", path)
         return fill_container(bench, path, "ContainerNode", "-d", bench.seconds)["rate"]
 
     def floor():
-        return bench.tools.run("floor-create-node", "-c", MANY_CONNECTIONS, "-d", bench.seconds,
+        return bench.tools.run("floor-create-node", "-c", MANY_CONNECTIONS, "-d", bench.seconds, "-j", 4,
                                bench.directory("lmdb"))["value"]
 
     values, floors = race(bench.rounds, bench.server and ours, {"floor": floor})
