@@ -298,7 +298,7 @@ journal_recover(const struct journal_recover_config *config,
 		whole = check_whole(&v, out, why);
 	if (e == ERR_OK && config->is_restored &&
 	    (whole == ERR_OK || config->accept_loss))
-		e = store_replay_leap(v.replay, 0, why);
+		e = store_replay_leap(v.replay, whole != ERR_OK, why);
 	store_replay_facts(v.replay, &v.facts);
 	out->terms = v.facts.terms;
 	release(&v);

@@ -427,6 +427,7 @@ scrub_new(struct mirror *m, struct loop *loop, const struct settings *settings,
 		e = store_facts(s->reader, &facts, why);
 	if (e == ERR_OK)
 		s->ids_end = facts.blob_ids;
+	s->keep_below = facts.keep_unknown_below;
 	for (unsigned i = 0; i < m->n && e == ERR_OK; i++)
 		e = lane_init(&s->lane[i], s, i, why);
 	if (e != ERR_OK) {

@@ -69,6 +69,7 @@ struct scrub {
 	uint64_t rate, period_ms[SCRUB_KINDS], save_ms;
 	uint64_t bad_max, bad_percent, unknown_max;
 	uint64_t ids_end; /* as the last process left it: above are this one's */
+	uint64_t keep_below; /* unknown files with smaller ids stay */
 	bool stopping;
 	struct scrub_lane lane[LOCATIONS_MAX];
 };

@@ -110,8 +110,8 @@ is_garbage(const struct scrub_lane *lane, const struct location_found *f)
 	const struct scrub *s = lane->scrub;
 	bool known = true;
 
-	return f->id < s->ids_end && f->trailer_ok && !is_being_made(lane, f->id) &&
-	       !pins_has(s->m->pins, f->id) &&
+	return f->id < s->ids_end && f->id >= s->keep_below && f->trailer_ok &&
+	       !is_being_made(lane, f->id) && !pins_has(s->m->pins, f->id) &&
 	       blob_known(s->reader, f->id, lane->index, &known, NULL) == ERR_OK &&
 	       !known;
 }

@@ -37,6 +37,7 @@ struct sweep {
 	struct loop_timer *timer;
 	uint64_t limit;
 	uint64_t oldest, ids_end; /* as the last process left them */
+	uint64_t keep_below; /* unknown files with smaller ids stay */
 	bool stopping;
 	struct lane lane[LOCATIONS_MAX];
 };
@@ -86,7 +87,7 @@ is_garbage(struct lane *lane, const struct location_found *f)
 		return true;
 	if (blob_known(s->reader, f->id, lane->index, &known, NULL) != ERR_OK || known)
 		return false;
-	if (!f->trailer_ok) {
+	if (!f->trailer_ok || f->id < s->keep_below) {
 		lane->strangers++;
 		return false;
 	}
@@ -231,6 +232,7 @@ sweep_new(struct mirror *m, struct loop *loop, uint64_t limit, struct sweep **ou
 	}
 	s->oldest = facts.oldest_open_blob;
 	s->ids_end = facts.blob_ids;
+	s->keep_below = facts.keep_unknown_below;
 	for (unsigned i = 0; i < m->n; i++) {
 		s->lane[i].sweep = s;
 		s->lane[i].index = i;

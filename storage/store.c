@@ -142,6 +142,9 @@ read_meta(struct db_txn *txn, struct store_facts *out, struct errinfo *why)
 	if (e == ERR_OK)
 		e = store_get_number(
 		    txn, META_OLDEST_OPEN, 1, &out->oldest_open_blob, why);
+	if (e == ERR_OK)
+		e = store_get_number(
+		    txn, META_KEEP_UNKNOWN, 0, &out->keep_unknown_below, why);
 	return e;
 }
 
@@ -421,6 +424,14 @@ apply_note(struct change *change, struct write *w)
 		return db_put(w->txn, DB_META, key_bytes(&key), r->value, &change->why);
 	e = db_delete(w->txn, DB_META, key_bytes(&key), &change->why);
 	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+void
+store_release_unknown(struct store *store, struct store_note *note)
+{
+	note->name = NOTE_KEEP_UNKNOWN;
+	note->value = BYTES("");
+	store_note(store, note);
 }
 
 void

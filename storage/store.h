@@ -63,6 +63,9 @@ struct store_facts {
 	uint8_t uuid[STORE_UUID_SIZE];
 	uint64_t blob_ids; /* blob ids below this may be in use */
 	uint64_t oldest_open_blob; /* no unfinished upload has a smaller id */
+	/* Files with smaller ids that the catalogue does not know may be of changes that were
+	 * lost: they are kept. 0: none were. */
+	uint64_t keep_unknown_below;
 	uint64_t map_bytes, used_bytes;
 	uint64_t
 	    oldest_reader_us; /* how long a read transaction has been open; 0: none */
@@ -144,6 +147,8 @@ struct store_note {
 	struct bytes value; /* empty: delete */
 };
 void store_note(struct store *store, struct store_note *note);
+/* keep_unknown_below is over; name and value are set here. */
+void store_release_unknown(struct store *store, struct store_note *note);
 /* ERR_NOT_FOUND; at most `room` bytes are copied, *n_out is the whole length. */
 enum err store_get_note(struct store_reader *reader, const char *name, void *to,
     size_t room, size_t *n_out, struct errinfo *why) ERR_CHECKED;

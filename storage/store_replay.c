@@ -151,7 +151,7 @@ store_replay_apply(struct store_replay *replay, const struct journal_header *hea
 }
 
 enum err
-store_replay_leap(struct store_replay *replay, uint64_t highest_blob, struct errinfo *why)
+store_replay_leap(struct store_replay *replay, bool are_lost, struct errinfo *why)
 {
 	struct store_replay_facts *f = &replay->facts;
 	enum err e = begin(replay, why);
@@ -161,12 +161,14 @@ store_replay_leap(struct store_replay *replay, uint64_t highest_blob, struct err
 		e = store_get_number(replay->txn, META_NEXT_BLOB, 1, &f->next_blob, why);
 	if (e != ERR_OK)
 		return e;
-	if (f->next_blob <= highest_blob)
-		f->next_blob = highest_blob + 1;
 	f->next_blob += LEAP;
 	f->terms += LEAP;
 	e = store_put_number(replay->txn, META_NEXT_BLOB, f->next_blob, why);
-	return e == ERR_OK ? store_put_number(replay->txn, META_TERMS, f->terms, why) : e;
+	if (e == ERR_OK)
+		e = store_put_number(replay->txn, META_TERMS, f->terms, why);
+	if (e == ERR_OK && are_lost)
+		e = store_put_number(replay->txn, META_KEEP_UNKNOWN, f->next_blob, why);
+	return e;
 }
 
 enum err

@@ -34,10 +34,11 @@ enum err store_replay_apply(struct store_replay *replay,
 
 /*
  * After entries may have been lost: ids and terms go on far behind any that the lost ones
- * may have used, `highest_blob` being the highest id seen anywhere.
+ * may have used. `are_lost`: some are, so that files nobody knows are kept until somebody
+ * has looked at them (store_facts.keep_unknown_below).
  */
 enum err store_replay_leap(
-    struct store_replay *replay, uint64_t highest_blob, struct errinfo *why) ERR_CHECKED;
+    struct store_replay *replay, bool are_lost, struct errinfo *why) ERR_CHECKED;
 
 /* `keep`: what was applied becomes durable; else since the last time it did is lost. */
 enum err store_replay_close(

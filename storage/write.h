@@ -46,6 +46,10 @@ struct write {
 #define META_OLDEST_OPEN "oldest.open"
 #define META_TERMS       "journal.terms" /* below it all may have been used */
 
+/* See struct store_facts; a note, so that it can be removed. */
+#define NOTE_KEEP_UNKNOWN "keep.unknown"
+#define META_KEEP_UNKNOWN "note." NOTE_KEEP_UNKNOWN
+
 /* The position of the last batch in the journal (journal.h). */
 #define META_JOURNAL "journal.at"
 

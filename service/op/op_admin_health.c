@@ -152,6 +152,10 @@ store_object(struct report *r)
 		note(r, 2, "the metadata store cannot be read: %s", errinfo_text(&why));
 		return json_null();
 	}
+	if (f.keep_unknown_below > 0)
+		note(r, 1,
+		    "changes were lost with the metadata: files that nobody knows are "
+		    "kept (quartet restore --release-unknown)");
 	if (f.used_bytes > f.map_bytes / 100 * map_percent)
 		note(r, 2, "the metadata fill more than %llu %% of meta_map_size",
 		    (unsigned long long)map_percent);

@@ -100,6 +100,35 @@ tell(void *arg, const char *text)
 	(void)printf("%s\n", text);
 }
 
+/* On the writer's thread; store_close waits for it. */
+static void
+released(struct change *change)
+{
+	(void)change;
+}
+
+static int
+release_unknown(const struct settings *s)
+{
+	struct store_config config = {.dir = s->meta_dir,
+	    .map_bytes = s->meta_map_size,
+	    .readers_max = 16,
+	    .batch_max = 1};
+	struct store_note note = {.change = {.done = released}};
+	struct errinfo why = {.code = ERR_OK};
+	struct store *store;
+
+	if (store_open(&config, &store, &why) != ERR_OK)
+		return fail(&why);
+	store_release_unknown(store, &note);
+	store_close(store);
+	if (note.change.err != ERR_OK)
+		return fail(&note.change.why);
+	(void)puts(
+	    "files that the metadata do not know are removed after the next start");
+	return 0;
+}
+
 int
 cmd_restore(const struct tool_call *call)
 {
@@ -108,12 +137,15 @@ cmd_restore(const struct tool_call *call)
 	struct journal_recovered done;
 	struct errinfo why = {.code = ERR_OK};
 	uint64_t began = clock_mono_ms();
+	bool release = false;
 
 	for (int i = 0; i < call->n; i++) {
 		if (strcmp(call->word[i], "--accept-loss") == 0)
 			config.accept_loss = true;
 		else if (strcmp(call->word[i], "--from") == 0 && i + 1 < call->n)
 			config.from = call->word[++i];
+		else if (strcmp(call->word[i], "--release-unknown") == 0)
+			release = true;
 		else
 			return tool_wrong_usage("restore");
 	}
@@ -121,6 +153,8 @@ cmd_restore(const struct tool_call *call)
 		(void)fprintf(stderr, "quartet: a server runs: stop it first\n");
 		return 1;
 	}
+	if (release)
+		return release_unknown(call->settings);
 	fill_checker(call, checker);
 	config.checker = checker;
 	if (meta_restore(&config, &done, &why) != ERR_OK)
