@@ -654,12 +654,13 @@ class Metadata(unittest.TestCase):
         self.bed.up()
         self.check()
         with frozen(root):
+            # The upload is let in before any loop can fall silent: alone until somebody misses it.
             upload, answers = self.upload_meanwhile()
+            self.wait_alarm()
             readers = [self.meanwhile(lambda client: client.get("/alice/f")) for _ in range(12)]
 
             def both_loops_are_silent():
                 return all(f"loop-{n} has not answered for" in self.bed.log() for n in (0, 1))
-            self.wait_alarm()
             wait_until(both_loops_are_silent)
             # Nobody who comes now is left without an answer, or gets a wrong one.
             for _ in range(8):
