@@ -112,7 +112,8 @@ struct location_put {
 /*
  * Read ranges of a finished file through the page cache; all or nothing. `scattered`:
  * no read-ahead. `direct`: past the page cache, what is really on the disk; offsets, sizes
- * and memory are multiples of BLOB_PAGE then. Several reads of a file may be out.
+ * and memory are multiples of BLOB_PAGE then. `once`: nobody is expected to read of this
+ * file again soon. Several reads of a file may be out.
  */
 struct location_range {
 	uint64_t offset;
@@ -126,7 +127,7 @@ struct location_read {
 	struct location_call call;
 	uint64_t id;
 	uint8_t md5[MD5_SIZE];
-	bool scattered, direct;
+	bool scattered, direct, once;
 	const struct location_range *range;
 	size_t n;
 };

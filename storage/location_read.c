@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading ranges of a file through the page cache, with a few descriptors kept open.
- * One file may be open twice: with and without read-ahead. A direct read has a descriptor
- * of its own, which is not kept.
+ * One file may be open twice: with and without read-ahead. A read that is direct, or the
+ * only one for now, has a descriptor of its own, which is not kept.
  */
 #include "storage/location_dir.h"
 
@@ -203,6 +203,12 @@ keep(struct location_dir *d, const struct location_read *read, struct open_file 
 	trim(d);
 }
 
+static bool
+has_its_own(const struct location_read *read)
+{
+	return read->direct || read->once;
+}
+
 static void
 opened(struct io_op *op)
 {
@@ -231,9 +237,9 @@ opened(struct io_op *op)
 	    .scattered = run->read->scattered,
 	    .fd = (int)op->result,
 	    .users = 1,
-	    .forgotten = run->read->direct};
+	    .forgotten = has_its_own(run->read)};
 	run->file = f;
-	if (!run->read->direct)
+	if (!f->forgotten)
 		keep(d, run->read, f);
 	read_ranges(run);
 }
@@ -250,7 +256,7 @@ location_read_start(struct location_dir *d, struct location_read *read)
 	}
 	run->d = d;
 	run->read = read;
-	if (!read->direct)
+	if (!has_its_own(read))
 		run->file = take_cached(d, read->id, read->scattered);
 	if (run->file != NULL) {
 		read_ranges(run);
