@@ -4,27 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replication/fetch_attempt.h"
 #include "replication/loss.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
-
-/* One call to one location. Lives until it returns; `owner` NULL: nobody waits for it. */
-struct fetch_attempt {
-	struct location_read read;
-	struct mirror *m;
-	struct copies *owner;
-	struct location *location;
-	struct loop_timer *timer;
-	bool stuck;
-	bool last; /* past read_deadline, but there is no other to ask */
-	struct piece *piece;
-	uint8_t *pages; /* table pages read along */
-	uint64_t *page; /* behind the ranges */
-	size_t n_pages;
-	struct location_range range[]; /* of segments and pages */
-};
-
-enum { PAGES_A_SEGMENT = 2 };
 
 static void report_failure(void *arg);
 
@@ -119,103 +102,7 @@ choose(const struct copies *c)
 	return i < LOCATIONS_MAX ? i : choose_among(c, true);
 }
 
-/* Checksum pages */
-
-static const uint8_t *
-cached_page(const struct copies *c, uint64_t page)
-{
-	size_t slot = page % PAGE_SLOTS;
-
-	return c->slot[slot].p != NULL && c->slot[slot].page == page ? c->slot[slot].p
-								     : NULL;
-}
-
-static void
-keep_page(struct copies *c, uint64_t page, const uint8_t *p)
-{
-	size_t slot = page % PAGE_SLOTS;
-
-	if (c->slot[slot].p == NULL)
-		c->slot[slot].p = malloc(BLOB_PAGE);
-	if (c->slot[slot].p == NULL)
-		return; /* then it is read again */
-	(void)memcpy(c->slot[slot].p, p, BLOB_PAGE);
-	c->slot[slot].page = page;
-}
-
-static const uint8_t *
-find_page(const struct fetch_attempt *a, uint64_t page)
-{
-	for (size_t i = 0; i < a->n_pages; i++)
-		if (a->page[i] == page)
-			return a->pages + i * BLOB_PAGE;
-	return cached_page(a->owner, page);
-}
-
-static bool
-is_listed(const struct fetch_attempt *a, uint64_t page)
-{
-	for (size_t i = a->n_pages; i > 0; i--) /* most likely the last one */
-		if (a->page[i - 1] == page)
-			return true;
-	return false;
-}
-
-/* Note every page that the segments need and the cache lacks. */
-static void
-collect_pages(struct fetch_attempt *a)
-{
-	const struct copies *c = a->owner;
-	uint64_t per_page = BLOB_PAGE_ENTRIES * c->layout.block_size;
-
-	for (size_t i = 0; i < c->n_segments; i++) {
-		const struct segment *s = &c->segment[i];
-
-		for (uint64_t page = s->offset / per_page;
-		     page <= (s->offset + s->n - 1) / per_page; page++) {
-			if (cached_page(c, page) != NULL || is_listed(a, page))
-				continue;
-			CHECK(a->n_pages < PAGES_A_SEGMENT * c->n_segments);
-			a->page[a->n_pages++] = page;
-		}
-	}
-}
-
-/* Verifying */
-
-static bool
-segment_ok(const struct fetch_attempt *a, const struct segment *s)
-{
-	uint64_t size = a->owner->layout.block_size;
-
-	for (uint64_t done = 0; done < s->n; done += size) {
-		uint64_t block = (s->offset + done) / size;
-		size_t n = s->n - done < size ? (size_t)(s->n - done) : (size_t)size;
-		const uint8_t *page = find_page(a, block / BLOB_PAGE_ENTRIES);
-
-		if (crc32c(0, a->piece->data + s->at + done, n) !=
-		    blob_page_entry(page, block))
-			return false;
-	}
-	return true;
-}
-
-static bool
-all_ok(struct fetch_attempt *a)
-{
-	struct copies *c = a->owner;
-
-	for (size_t i = 0; i < a->n_pages; i++)
-		if (!blob_page_ok(a->pages + i * BLOB_PAGE, c->blob.id, a->page[i]))
-			return false;
-	for (size_t i = 0; i < c->n_segments; i++)
-		if (!segment_ok(a, &c->segment[i]))
-			return false;
-	if (c->n_bytes < c->layout.length) /* else nobody asks again */
-		for (size_t i = 0; i < a->n_pages; i++)
-			keep_page(c, a->page[i], a->pages + i * BLOB_PAGE);
-	return true;
-}
+/* Attempts */
 
 static void
 note_loss(struct copies *c, const struct location *location, bool is_there)
@@ -224,18 +111,19 @@ note_loss(struct copies *c, const struct location *location, bool is_there)
 	loss_note(c->m, c->loop, &c->blob, location->index, is_there);
 }
 
-/* Attempts */
-
 static void
 free_attempt(struct fetch_attempt *a)
 {
 	loop_timer_free(a->timer);
 	piece_unref(a->piece);
-	free(a->pages);
+	if (!a->joined)
+		free(a->pages);
 	free(a);
 }
 
 static void try_next(struct copies *c, struct piece *piece);
+static bool ask(struct copies *c, unsigned location, struct piece *piece, bool is_hedge);
+static struct piece *replacement(struct copies *c);
 
 static void
 finish(struct copies *c, enum err err)
@@ -244,6 +132,61 @@ finish(struct copies *c, enum err err)
 
 	c->done = NULL;
 	done(c, err);
+}
+
+static bool
+is_waited_for(const struct copies *c)
+{
+	return c->attempt[0] != NULL || c->attempt[1] != NULL;
+}
+
+static void
+take_out(struct copies *c, const struct fetch_attempt *a)
+{
+	c->attempt[c->attempt[0] == a ? 0 : 1] = NULL;
+}
+
+/* Nobody waits for this attempt any more. After io_deadline it hangs. */
+static void
+leave(struct fetch_attempt *a)
+{
+	take_out(a->owner, a);
+	a->owner = NULL;
+	a->stage = ATTEMPT_LEFT;
+	loop_timer_set(a->timer, a->m->io_deadline_ms);
+	piece_disown(a->piece);
+}
+
+/* Another one was quicker, or will be: whoever chooses next should know. */
+static void
+leave_as_slow(struct fetch_attempt *a)
+{
+	health_read_slow(a->m->health, a->location->index,
+	    clock_mono_us() - a->read.call.submitted_us);
+	leave(a);
+}
+
+static void
+leave_all(struct copies *c, void (*leave_one)(struct fetch_attempt *a))
+{
+	for (size_t i = 0; i < ATTEMPTS_AT_ONCE; i++)
+		if (c->attempt[i] != NULL)
+			leave_one(c->attempt[i]);
+}
+
+static void
+succeeded(struct fetch_attempt *a)
+{
+	struct copies *c = a->owner;
+
+	c->piece = a->piece;
+	c->favourite = a->location->index;
+	if (a->is_hedge)
+		a->m->hedges.won++;
+	a->piece = NULL;
+	free_attempt(a);
+	leave_all(c, leave_as_slow);
+	finish(c, ERR_OK);
 }
 
 static void
@@ -263,14 +206,9 @@ attempt_done(struct location_call *call)
 		free_attempt(a);
 		return;
 	}
-	c->attempt = NULL;
-	piece = a->piece;
-	if (call->err == ERR_OK && all_ok(a)) {
-		a->piece = NULL;
-		free_attempt(a);
-		c->favourite = i;
-		c->piece = piece;
-		finish(c, ERR_OK);
+	take_out(c, a);
+	if (call->err == ERR_OK && attempt_is_good(a)) {
+		succeeded(a);
 		return;
 	}
 	if (call->err == ERR_NOT_FOUND)
@@ -279,49 +217,72 @@ attempt_done(struct location_call *call)
 		note_loss(c, a->location, true);
 	else
 		health_failed(a->m->health, i, call->why.sys, errinfo_text(&call->why));
+	if (is_waited_for(c)) {
+		free_attempt(a);
+		return;
+	}
+	piece = a->piece;
 	a->piece = NULL;
 	free_attempt(a);
 	try_next(c, piece);
 }
 
-/* Nobody waits for this attempt any more. */
+/* It is late: ask another one, too, if there is one and it may be. */
 static void
-orphan(struct fetch_attempt *a)
+hedge(struct copies *c)
 {
-	a->owner->attempt = NULL;
-	a->owner = NULL;
-	piece_disown(a->piece);
+	unsigned i = is_waited_for(c) ? choose(c) : LOCATIONS_MAX;
+	struct piece *piece;
+
+	if (i == LOCATIONS_MAX || !hedges_spend(&c->m->hedges))
+		return;
+	piece = replacement(c);
+	if (piece != NULL)
+		(void)ask(
+		    c, i, piece, true); /* no memory: then the first is waited for */
 }
 
-/* After read_deadline somebody else is asked, after io_deadline it hangs. */
+/* First a hedge, after read_deadline somebody else, after io_deadline it hangs. */
 static void
 attempt_late(void *arg)
 {
 	struct fetch_attempt *a = arg;
 	struct copies *c = a->owner;
-	bool over = c == NULL || a->last;
+	struct mirror *m = a->m;
 
-	if (!over && choose(c) == LOCATIONS_MAX) {
-		a->last = true;
-		loop_timer_set(a->timer, a->m->io_deadline_ms);
+	switch (a->stage) {
+	case ATTEMPT_YOUNG:
+		a->stage = ATTEMPT_WAITS;
+		loop_timer_set(a->timer, m->read_deadline_ms);
+		hedge(c);
 		return;
-	}
-	if (over) {
+	case ATTEMPT_WAITS:
+		if (choose(c) == LOCATIONS_MAX) {
+			a->stage = ATTEMPT_LAST;
+			loop_timer_set(a->timer, m->io_deadline_ms);
+			return;
+		}
+		leave_as_slow(a);
+		break;
+	case ATTEMPT_LAST:
+	case ATTEMPT_LEFT:
 		a->stuck = true;
-		health_stuck(a->m->health, a->location->index, +1);
-	} else {
-		loop_timer_set(a->timer, a->m->io_deadline_ms);
+		health_stuck(m->health, a->location->index, +1);
+		if (c == NULL)
+			return;
+		leave(a);
+		loop_timer_clear(a->timer);
+		break;
 	}
-	if (c == NULL)
-		return;
-	orphan(a);
-	try_next(c, NULL);
+	if (!is_waited_for(c))
+		try_next(c, NULL);
 }
 
 static struct fetch_attempt *
 new_attempt(struct copies *c, unsigned location, struct piece *piece)
 {
-	size_t pages = PAGES_A_SEGMENT * c->n_segments, ranges = c->n_segments + pages;
+	size_t pages = ATTEMPT_PAGES_A_SEGMENT * c->n_segments;
+	size_t ranges = c->n_segments + pages;
 	struct fetch_attempt *a = calloc(
 	    1, sizeof *a + ranges * sizeof a->range[0] + pages * sizeof a->page[0]);
 
@@ -331,46 +292,54 @@ new_attempt(struct copies *c, unsigned location, struct piece *piece)
 	a->m = c->m;
 	a->owner = c;
 	a->location = c->m->location[location];
-	collect_pages(a);
-	a->timer = loop_timer_new(c->loop, attempt_late, a);
-	if (a->n_pages > 0)
-		a->pages = malloc(a->n_pages * BLOB_PAGE);
-	if (a->timer == NULL || (a->n_pages > 0 && a->pages == NULL)) {
-		free_attempt(a);
-		return NULL;
-	}
 	a->piece = piece;
-	return a;
+	a->timer = loop_timer_new(c->loop, attempt_late, a);
+	a->read.n = attempt_plan(a);
+	if (a->timer != NULL && a->read.n > 0)
+		return a;
+	free_attempt(a);
+	return NULL;
 }
 
 static void
-submit(struct copies *c, struct fetch_attempt *a)
+wait_for(struct fetch_attempt *a)
 {
-	size_t n = 0;
+	struct mirror *m = a->m;
+	uint64_t patience_ms =
+	    hedges_patience_ms(&m->hedges, health_read_us(m->health, a->location->index));
 
-	for (size_t i = 0; i < c->n_segments; i++)
-		a->range[n++] = (struct location_range){c->segment[i].offset,
-		    c->segment[i].n, a->piece->data + c->segment[i].at};
-	for (size_t i = 0; i < a->n_pages; i++)
-		a->range[n++] =
-		    (struct location_range){c->layout.data_size + a->page[i] * BLOB_PAGE,
-			BLOB_PAGE, a->pages + i * BLOB_PAGE};
-	a->read = (struct location_read){
-	    .call = {.verb = LOCATION_READ,
-		.loop = c->loop,
-		.done = attempt_done,
-		.quiet = c->quiet},
-	    .id = c->blob.id,
-	    .scattered = c->scattered,
-	    .range = a->range,
-	    .n = n,
-	};
+	a->stage = a->is_hedge || patience_ms >= m->read_deadline_ms ? ATTEMPT_WAITS
+								     : ATTEMPT_YOUNG;
+	loop_timer_set(
+	    a->timer, a->stage == ATTEMPT_YOUNG ? patience_ms : m->read_deadline_ms);
+}
+
+/* `piece` is taken over. False: no memory, and it is gone. */
+static bool
+ask(struct copies *c, unsigned location, struct piece *piece, bool is_hedge)
+{
+	struct fetch_attempt *a = new_attempt(c, location, piece);
+
+	if (a == NULL)
+		return false;
+	c->tried |= (location_map)(1u << location);
+	c->attempt[c->attempt[0] == NULL ? 0 : 1] = a;
+	a->is_hedge = is_hedge;
+	a->read.call = (struct location_call){.verb = LOCATION_READ,
+	    .loop = c->loop,
+	    .done = attempt_done,
+	    .quiet = c->quiet && !is_hedge};
+	a->read.id = c->blob.id;
+	a->read.scattered = c->scattered;
+	a->read.once = c->quiet && a->joined && a->range[0].offset == 0;
+	a->read.range = a->range;
 	(void)memcpy(a->read.md5, c->blob.md5, MD5_SIZE);
-	c->attempt = a;
 	c->m->work++;
-	health_read_begun(c->m->health, a->location->index);
-	loop_timer_set(a->timer, c->m->read_deadline_ms);
+	health_read_begun(c->m->health, location);
+	hedges_earn(&c->m->hedges);
+	wait_for(a);
 	location_submit(a->location, &a->read.call);
+	return true;
 }
 
 static void
@@ -418,22 +387,17 @@ static void
 try_next(struct copies *c, struct piece *piece)
 {
 	unsigned i = choose(c);
-	struct fetch_attempt *a;
 
 	if (i == LOCATIONS_MAX) {
 		nowhere_left(c, piece);
 		return;
 	}
-	c->tried |= (location_map)(1u << i);
 	if (piece == NULL) /* the last one is with a location that does not answer */
 		piece = replacement(c);
-	a = piece == NULL ? NULL : new_attempt(c, i, piece);
-	if (a == NULL) {
+	if (piece == NULL || !ask(c, i, piece, false)) {
 		(void)errinfo_set(&c->why, ERR_NO_MEMORY, "no memory to read a file");
-		fail(c, piece);
-		return;
+		fail(c, NULL);
 	}
-	submit(c, a);
 }
 
 void
@@ -450,10 +414,7 @@ copies_fetch(
 void
 copies_release(struct copies *c)
 {
-	if (c->attempt != NULL) {
-		loop_timer_set(c->attempt->timer, c->m->io_deadline_ms);
-		orphan(c->attempt);
-	}
+	leave_all(c, leave);
 	loop_timer_free(c->failed);
 	pins_drop(c->m->pins, c->blob.id);
 	for (size_t i = 0; i < PAGE_SLOTS; i++)

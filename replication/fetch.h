@@ -8,7 +8,8 @@
  * blocks into one piece; one fetch at a time per copies.
  *
  * A location that fails, or does not answer within read_deadline, is passed over for the
- * next; the last one there is to ask has until io_deadline. A call that is out stays out
+ * next; the last one there is to ask has until io_deadline. One that is late (hedge.h) has
+ * another one asked beside it: the first good answer counts. A call that is out stays out
  * with a piece of its own, so nothing it writes later can be seen. A copy that is missing
  * or bad is reported to the catalogue and moved to the location's bad/.
  */
@@ -18,7 +19,11 @@
 #include "replication/mirror.h"
 
 /* A segment may need two pages of the table, and all are ranges of one location read. */
-enum { FETCH_SEGMENTS_MAX = LOCATION_RANGES_MAX / 3, PAGE_SLOTS = 16 };
+enum {
+	FETCH_SEGMENTS_MAX = LOCATION_RANGES_MAX / 3,
+	PAGE_SLOTS = 16,
+	ATTEMPTS_AT_ONCE = 2
+};
 
 /* A run of whole blocks, but for the end of the file. */
 struct segment {
@@ -44,7 +49,7 @@ struct copies {
 	struct segment *segment;
 	size_t n_segments, n_bytes;
 	location_map tried, bad;
-	struct fetch_attempt *attempt;
+	struct fetch_attempt *attempt[ATTEMPTS_AT_ONCE]; /* one, and one that hedges */
 	bool scattered;
 	bool quiet; /* a fetch that begins now wakes nobody: mirror_wake follows */
 	void (*done)(struct copies *c, enum err err);

@@ -20,6 +20,8 @@ struct sight {
 	_Atomic enum location_state state;
 	_Atomic unsigned reads;
 	_Atomic uint64_t read_us; /* exponentially weighted; fades while nobody reads */
+	_Atomic uint64_t
+	    late_us; /* what is out longer than others waited for it; fades, too */
 	_Atomic bool was_read; /* since the last probe */
 	_Atomic int stuck;
 	_Atomic uint64_t errors;
@@ -128,6 +130,7 @@ judge_success(struct sight *s, uint64_t took_ms)
 	/* Or one slow read would keep readers away, and the estimate as it is, for good. */
 	if (!s->was_read)
 		s->read_us = s->read_us / 2;
+	s->late_us = s->late_us / 2;
 	s->was_read = false;
 	if (took_ms > SLOW_PROBE_MS) {
 		suspect(s, "a probe took more than two seconds");
@@ -359,11 +362,26 @@ health_read_ended(struct health *h, unsigned location, uint64_t us)
 }
 
 uint64_t
+health_read_us(const struct health *h, unsigned location)
+{
+	return h->sight[location].read_us;
+}
+
+void
+health_read_slow(struct health *h, unsigned location, uint64_t us)
+{
+	struct sight *s = &h->sight[location];
+
+	if (s->late_us < us)
+		s->late_us = us;
+}
+
+uint64_t
 health_read_score(const struct health *h, unsigned location)
 {
 	const struct sight *s = &h->sight[location];
 
-	return s->read_us * (s->reads + 1u);
+	return (s->read_us > s->late_us ? s->read_us : s->late_us) * (s->reads + 1u);
 }
 
 void

@@ -83,6 +83,9 @@ void health_stuck(struct health *h, unsigned location, int change);
 void health_read_begun(struct health *h, unsigned location);
 void health_read_ended(struct health *h, unsigned location, uint64_t us);
 uint64_t health_read_score(const struct health *h, unsigned location);
+/* The recent latency. A read took `us` already and was given up: for the score only. */
+uint64_t health_read_us(const struct health *h, unsigned location);
+void health_read_slow(struct health *h, unsigned location, uint64_t us);
 
 /* For people and machines that watch. */
 struct health_facts {

@@ -111,6 +111,7 @@ mirror_new(const struct mirror_config *config, struct mirror **out, struct errin
 	m->slow_time_ms = s->slow_time;
 	m->io_deadline_ms = s->io_deadline;
 	m->read_deadline_ms = s->read_deadline;
+	hedges_init(&m->hedges, s->hedge_after, (unsigned)s->hedge_percent);
 	e = read_uuid(m, why);
 	if (e == ERR_OK)
 		e = open_locations(m, s, why);

@@ -22,6 +22,7 @@
 #include "conf/settings.h"
 #include "replication/blob_ids.h"
 #include "replication/health.h"
+#include "replication/hedge.h"
 #include "replication/pins.h"
 #include "service/core/stream.h"
 #include "service/core/worker.h"
@@ -57,6 +58,7 @@ struct mirror {
 	uint8_t store_uuid[STORE_UUID_SIZE];
 	uint64_t straggler_wait_ms, slow_backlog_bytes, slow_time_ms;
 	uint64_t io_deadline_ms, read_deadline_ms;
+	struct hedges hedges;
 	char engine_note[ERRINFO_TEXT_SIZE];
 	_Atomic unsigned work; /* uploads and reads, and what they left behind */
 	/* For metrics and health. */

@@ -318,6 +318,9 @@ metrics_of_copies(
 	metrics_family(m, "quartet_reads_lost_total", METRICS_COUNTER,
 	    "Reads that no location could serve.");
 	metrics_count(m, NULL, mirror->reads_lost);
+	metrics_family(m, "quartet_hedged_reads_total", METRICS_COUNTER,
+	    "Reads asked of a second location because the first was late.");
+	metrics_count(m, NULL, mirror->hedges.begun);
 	metrics_family(m, "quartet_bad_blocks_total", METRICS_COUNTER,
 	    "Copies found damaged by a reader.");
 	metrics_count(m, NULL, mirror->bad_blocks);

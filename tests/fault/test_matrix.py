@@ -320,7 +320,7 @@ class Uploads(Faults):
 
 @unittest.skipUnless(has_kill_points(), "the build has no faults")
 class Downloads(Faults):
-    settings = [*SETTINGS, "repair_files=0", "read_deadline=500ms"]
+    settings = [*SETTINGS, "repair_files=0"]
 
     def rows(self):
         return self.bed.health()[1]["store"]["repairs_due"]

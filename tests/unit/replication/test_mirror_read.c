@@ -10,20 +10,43 @@ static void
 quick(struct rig *rig)
 {
 	patient(rig);
+	rig->settings.hedge_percent = 0;
 	rig->settings.read_deadline = 100;
 	rig->settings.io_deadline = 1000;
+}
+
+/* Only a hedge can help in time. */
+static void
+hedging(struct rig *rig)
+{
+	patient(rig);
+	rig->settings.hedge_after = 20;
+	rig->settings.read_deadline = 20000;
+	rig->settings.io_deadline = 60000;
+}
+
+static int
+open_rig_for_reading(void **state, void (*tune)(struct rig *rig))
+{
+	static struct rig rig;
+
+	rig = (struct rig){.io = engine_name, .tune = tune, .interpose = fake_interpose};
+	fake_io_reset();
+	rig_open(&rig, "gc_delay = 0");
+	*state = &rig;
+	return 0;
 }
 
 static int
 open_read_rig(void **state)
 {
-	static struct rig rig;
+	return open_rig_for_reading(state, quick);
+}
 
-	rig = (struct rig){.io = engine_name, .tune = quick, .interpose = fake_interpose};
-	fake_io_reset();
-	rig_open(&rig, "gc_delay = 0");
-	*state = &rig;
-	return 0;
+static int
+open_hedging_rig(void **state)
+{
+	return open_rig_for_reading(state, hedging);
 }
 
 /* Where a read of this blob goes first. */
@@ -33,17 +56,21 @@ home_of(const struct blob *blob)
 	return (unsigned)(blob->id % 4);
 }
 
+static void
+make_usual(struct rig *rig, unsigned location, uint64_t us)
+{
+	for (unsigned samples = 0; samples < 200; samples++) {
+		health_read_begun(rig->mirror->health, location);
+		health_read_ended(rig->mirror->health, location, us);
+	}
+}
+
 /* From now on reads go to the home first: the others were slow, it was quick. */
 static void
 prefer_home(struct rig *rig, const struct blob *blob)
 {
-	struct health *h = rig->mirror->health;
-
 	for (unsigned i = 0; i < 4; i++)
-		for (unsigned samples = 0; samples < 200; samples++) {
-			health_read_begun(h, i);
-			health_read_ended(h, i, i == home_of(blob) ? 8 : 1000000);
-		}
+		make_usual(rig, i, i == home_of(blob) ? 8 : 1000000);
 }
 
 /* Change one byte of a copy on the disk. */
@@ -209,6 +236,69 @@ a_read_that_hangs_is_answered_by_another_location(void **state)
 	assert_int_equal(facts_of(rig).repairs_due, 0);
 }
 
+static void
+let_reads_end(struct rig *rig)
+{
+	fake_calm();
+	fake_release_all();
+	rig_wait_until(rig, puts_are_over);
+}
+
+static void
+a_late_read_is_asked_of_another_location_too(void **state)
+{
+	struct rig *rig = *state;
+	struct blob blob = upload_file(rig, "x", 7, LENGTH);
+	struct reading r = {.rig = rig, .blob = blob, .seed = 7};
+
+	prefer_home(rig, &blob);
+	fake_rule(
+	    home_of(&blob), (struct fake_rule){.kinds = FAKE_READ, .act = FAKE_HANG});
+	assert_ok(reading_run(&r), &r.why);
+	assert_in_range(r.took_ms, 20, 10000);
+	assert_in_range(rig->mirror->hedges.begun, 1, 4);
+	assert_int_equal(rig->mirror->hedges.won, rig->mirror->hedges.begun);
+	/* It is known to be slow now: nobody waits for it again. */
+	r = (struct reading){.rig = rig, .blob = blob, .seed = 7};
+	assert_ok(reading_run(&r), &r.why);
+	assert_in_range(rig->mirror->hedges.begun, 1, 4);
+	let_reads_end(rig);
+	assert_int_equal(facts_of(rig).repairs_due, 0);
+}
+
+/* Both are late, then the first is good after all; and then the second is bad. */
+static void
+the_first_good_answer_counts(void **state)
+{
+	struct rig *rig = *state;
+	struct blob blob = upload_file(rig, "x", 7, 5000);
+
+	blob.have = 3;
+	for (unsigned bad = 0; bad < 2; bad++) {
+		struct reading r = {.rig = rig, .blob = blob, .seed = 7};
+		uint64_t begun = rig->mirror->hedges.begun;
+
+		make_usual(rig, 0, 8);
+		make_usual(rig, 1, 1000000);
+		fake_rule(0, (struct fake_rule){
+				 .kinds = FAKE_READ, .act = FAKE_DELAY, .delay_ms = 150});
+		if (bad)
+			fake_rule(1, (struct fake_rule){.kinds = FAKE_READ,
+					 .act = FAKE_REFUSE,
+					 .err = ERR_IO,
+					 .sys = EIO});
+		else
+			fake_rule(1,
+			    (struct fake_rule){
+				.kinds = FAKE_READ, .act = FAKE_DELAY, .delay_ms = 1500});
+		assert_ok(reading_run(&r), &r.why);
+		assert_in_range(r.took_ms, 140, 1400);
+		assert_int_equal(rig->mirror->hedges.begun, begun + 1);
+		assert_int_equal(rig->mirror->hedges.won, 0);
+		let_reads_end(rig);
+	}
+}
+
 /* Past read_deadline, but there is nobody else. */
 static void
 the_last_copy_is_waited_for(void **state)
@@ -336,7 +426,8 @@ a_reader_closed_while_it_reads_says_nothing_more(void **state)
 	}
 }
 
-#define READ(test) cmocka_unit_test_setup_teardown(test, open_read_rig, close_rig)
+#define READ(test)  cmocka_unit_test_setup_teardown(test, open_read_rig, close_rig)
+#define HEDGE(test) cmocka_unit_test_setup_teardown(test, open_hedging_rig, close_rig)
 
 int
 main(void)
@@ -349,6 +440,8 @@ main(void)
 	    READ(with_all_copies_damaged_there_is_an_error_and_no_wrong_byte),
 	    READ(without_a_location_that_can_read_there_is_an_error),
 	    READ(a_read_that_hangs_is_answered_by_another_location),
+	    HEDGE(a_late_read_is_asked_of_another_location_too),
+	    HEDGE(the_first_good_answer_counts),
 	    READ(the_last_copy_is_waited_for),
 	    READ(a_reading_can_be_cancelled_at_any_moment),
 	    READ(ranges_in_any_order_are_right_though_a_copy_is_bad),
