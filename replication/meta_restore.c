@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "replication/meta_copy.h"
+#include "replication/meta_place.h"
 #include "replication/quorum.h"
 #include "service/core/clock.h"
 #include "storage/location.h"
@@ -26,7 +27,7 @@ struct candidate {
 
 struct restore {
 	const struct meta_restore_config *config;
-	char dir[PATH_SIZE]; /* where the new one is made */
+	struct meta_place place;
 	struct candidate *candidate;
 	size_t n;
 };
@@ -124,19 +125,6 @@ list_candidates(struct restore *r, struct errinfo *why)
 
 /* Making it */
 
-static void
-remove_scratch(const struct restore *r)
-{
-	static const char *const names[] = {"data.mdb", "lock.mdb"};
-	char path[PATH_SIZE + 16];
-
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		(void)snprintf(path, sizeof path, "%s/%s", r->dir, names[i]);
-		(void)unlink(path);
-	}
-	(void)rmdir(r->dir);
-}
-
 static int
 copy_bytes(int from, int to)
 {
@@ -153,7 +141,7 @@ copy_bytes(int from, int to)
 }
 
 static enum err
-fetch(const struct restore *r, const char *from, struct errinfo *why)
+fetch(struct restore *r, const char *from, struct errinfo *why)
 {
 	char path[PATH_SIZE + 16];
 	int in = open(from, O_RDONLY | O_CLOEXEC), out;
@@ -161,10 +149,8 @@ fetch(const struct restore *r, const char *from, struct errinfo *why)
 
 	if (in < 0)
 		return errinfo_sys(why, ERR_NOT_FOUND, errno, "cannot open %s", from);
-	remove_scratch(r);
-	(void)snprintf(path, sizeof path, "%s/data.mdb", r->dir);
-	if (mkdir(r->dir, 0700) != 0)
-		e = errinfo_sys(why, ERR_IO, errno, "cannot make %s", r->dir);
+	e = meta_place_begin(&r->place, why);
+	(void)snprintf(path, sizeof path, "%s/data.mdb", r->place.dir);
 	out =
 	    e == ERR_OK ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
 	if (e == ERR_OK && (out < 0 || copy_bytes(in, out) != 0))
@@ -176,13 +162,13 @@ fetch(const struct restore *r, const char *from, struct errinfo *why)
 }
 
 static enum err
-fetch_good(const struct restore *r, const char *from, struct errinfo *why)
+fetch_good(struct restore *r, const char *from, struct errinfo *why)
 {
 	enum err e = fetch(r, from, why);
 
 	tell(r, "looking at %s", from);
 	if (e == ERR_OK)
-		e = meta_copy_check(r->config->checker, r->dir, why);
+		e = meta_copy_check(r->config->checker, r->place.dir, why);
 	if (e != ERR_OK)
 		tell(r, "%s is no good copy: %s", from, errinfo_text(why));
 	return e;
@@ -213,7 +199,7 @@ take_journals(const struct restore *r, struct journal_recovered *out, struct err
 {
 	const struct settings *s = r->config->settings;
 	struct store_config store = {
-	    .dir = r->dir, .map_bytes = s->meta_map_size, .readers_max = READERS};
+	    .dir = r->place.dir, .map_bytes = s->meta_map_size, .readers_max = READERS};
 	struct journal_recover_config config = {
 	    .store = &store,
 	    .root = (const char *const *)s->locations.items,
@@ -228,55 +214,19 @@ take_journals(const struct restore *r, struct journal_recovered *out, struct err
 	return journal_recover(&config, out, why);
 }
 
-static int
-sync_directory(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int failed = fd < 0 ? -1 : fsync(fd);
-
-	if (fd >= 0)
-		(void)close(fd);
-	return failed;
-}
-
-static enum err
-put_in_place(const struct restore *r, struct errinfo *why)
-{
-	const char *meta = r->config->settings->meta_dir;
-	char old[PATH_SIZE], aside[PATH_SIZE], made[PATH_SIZE + 16], lock[PATH_SIZE];
-
-	(void)snprintf(old, sizeof old, "%s/data.mdb", meta);
-	(void)snprintf(
-	    aside, sizeof aside, "%s/data.mdb.%lld", meta, (long long)clock_wall_ms());
-	(void)snprintf(made, sizeof made, "%s/data.mdb", r->dir);
-	(void)snprintf(lock, sizeof lock, "%s/lock.mdb", meta);
-	if (rename(old, aside) != 0 && errno != ENOENT)
-		return errinfo_sys(why, ERR_IO, errno, "cannot move %s aside", old);
-	if (rename(made, old) != 0)
-		return errinfo_sys(why, ERR_IO, errno, "cannot move %s to %s", made, old);
-	(void)unlink(lock); /* of the old one */
-	return sync_directory(meta) == 0
-		   ? ERR_OK
-		   : errinfo_sys(why, ERR_IO, errno, "fsync of %s", meta);
-}
-
 enum err
 meta_restore(const struct meta_restore_config *config, struct journal_recovered *out,
     struct errinfo *why)
 {
-	struct restore r = {.config = config};
-	enum err e;
+	struct restore r = {
+	    .config = config, .place = {.meta_dir = config->settings->meta_dir}};
+	enum err e = fetch_newest(&r, why);
 
-	(void)snprintf(r.dir, sizeof r.dir, "%s/restore.tmp", config->settings->meta_dir);
-	if (mkdir(config->settings->meta_dir, 0700) != 0 && errno != EEXIST)
-		return errinfo_sys(
-		    why, ERR_IO, errno, "cannot make %s", config->settings->meta_dir);
-	e = fetch_newest(&r, why);
 	if (e == ERR_OK)
 		e = take_journals(&r, out, why);
 	if (e == ERR_OK)
-		e = put_in_place(&r, why);
-	remove_scratch(&r);
+		e = meta_place_commit(&r.place, why);
+	meta_place_end(&r.place);
 	free(r.candidate);
 	if (e == ERR_OK)
 		tell(&r, "restored, up to change %llu", (unsigned long long)out->at.seq);

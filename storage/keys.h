@@ -3,16 +3,18 @@
  * keys - how the tables of the catalogue are keyed. Numbers in keys are big-endian, so
  * that the order of keys is the order of numbers.
  *
- *   table     key                                   value
- *   meta      text                                  see nodes_store.c
- *   child     parent id, name                       child id (8 LE), type (1)
- *   node      node id                               record of node_codec.h
- *   blob      blob id                               record of blob_codec.h
- *   urep      10 - copies (1), location (1), blob id    attempts (4 LE), not before (8
- * LE) gcq       location (1), blob id                 not before (8 LE), MD5 (16) dict
- * see dict.h job       job number                            record of service/job,
- * opaque here identity account dn group member memberof       see accounts.c
- *   txn       id (16, random)                       record of put_txns.c
+ *   table     key                              value
+ *   meta      text                             see store.c
+ *   child     parent id, name                  child id (8 LE), type (1)
+ *   node      node id                          record of node_codec.h
+ *   blob      blob id                          record of blob.c
+ *   urep      10 - copies, location (1 each),  attempts (4 LE), not before (8 LE)
+ *             blob id
+ *   gcq       location (1), blob id            not before (8 LE), MD5 (16)
+ *   dict      see dict.h
+ *   job       job number                       record of service/job, opaque here
+ *   identity, account, dn, group, member, memberof: see accounts.c
+ *   txn       id (16, random)                  record of put_txns.c
  */
 #ifndef QUARTET_STORAGE_KEYS_H
 #define QUARTET_STORAGE_KEYS_H

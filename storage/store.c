@@ -41,10 +41,10 @@ struct store_reader {
 };
 
 static enum err
-put_format(struct write *w, struct errinfo *why)
+put_format(struct write *w, const uint8_t *uuid, struct errinfo *why)
 {
 	uint8_t format[FORMAT_SIZE] = {FORMAT_MAJOR, FORMAT_MINOR};
-	uint8_t uuid[STORE_UUID_SIZE];
+	uint8_t new_uuid[STORE_UUID_SIZE];
 	enum err e;
 
 	for (size_t i = 0; i < 3; i++)
@@ -53,14 +53,17 @@ put_format(struct write *w, struct errinfo *why)
 	    (struct bytes){(const char *)format, sizeof format}, why);
 	if (e != ERR_OK)
 		return e;
-	random_bytes(uuid, sizeof uuid);
+	random_bytes(new_uuid, sizeof new_uuid);
 	return db_put(w->txn, DB_META, BYTES("uuid"),
-	    (struct bytes){(const char *)uuid, sizeof uuid}, why);
+	    (struct bytes){
+		(const char *)(uuid != NULL ? uuid : new_uuid), STORE_UUID_SIZE},
+	    why);
 }
 
 struct format {
 	struct change change;
 	struct bytes administrator;
+	const uint8_t *uuid;
 };
 
 static enum err
@@ -77,7 +80,7 @@ apply_format(struct change *change, struct write *w)
 		    why, ERR_CONFLICT, "there is a metadata store already");
 	if (e != ERR_NOT_FOUND)
 		return e;
-	e = put_format(w, why);
+	e = put_format(w, r->uuid, why);
 	if (e == ERR_OK)
 		e = accounts_write_new(w, r->administrator, &owner, why);
 	return e == ERR_OK ? nodes_write_root(w, owner, why) : e;
@@ -90,6 +93,7 @@ store_format(
 	struct format r = {
 	    .change = {.apply = apply_format},
 	    .administrator = bytes_of(administrator),
+	    .uuid = config->uuid,
 	};
 	struct db *db;
 	enum err e;

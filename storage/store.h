@@ -57,6 +57,7 @@ struct store_config {
 	unsigned readers_max;
 	unsigned batch_max;
 	uint64_t gc_delay_ms; /* how long replaced bytes are kept for readers under way */
+	const uint8_t *uuid; /* for store_format; NULL: a new one */
 };
 
 struct store_facts {

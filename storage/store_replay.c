@@ -124,28 +124,39 @@ apply_rows(struct db_txn *txn, struct bytes rows, struct errinfo *why)
 			     : errinfo_set(why, bad, "an entry's rows are damaged");
 }
 
+static enum err
+put_position(
+    struct store_replay *replay, const struct journal_position *at, struct errinfo *why)
+{
+	uint8_t value[JOURNAL_POSITION_SIZE];
+	enum err e;
+
+	journal_position_encode(at, value);
+	e = db_put(replay->txn, DB_META, BYTES(META_JOURNAL),
+	    (struct bytes){(const char *)value, sizeof value}, why);
+	if (e == ERR_OK && at->term >= replay->facts.terms) {
+		replay->facts.terms = at->term + 1;
+		e = store_put_number(replay->txn, META_TERMS, at->term + 1, why);
+	}
+	if (e == ERR_OK)
+		replay->facts.at = *at;
+	return e;
+}
+
 enum err
 store_replay_apply(struct store_replay *replay, const struct journal_header *header,
     struct bytes rows, struct errinfo *why)
 {
 	struct journal_position at = {header->term, header->seq, header->crc};
-	uint8_t value[JOURNAL_POSITION_SIZE];
 	enum err e = begin(replay, why);
 
 	CHECK(header->seq == replay->facts.at.seq + 1);
 	if (e == ERR_OK)
 		e = apply_rows(replay->txn, rows, why);
-	journal_position_encode(&at, value);
 	if (e == ERR_OK)
-		e = db_put(replay->txn, DB_META, BYTES(META_JOURNAL),
-		    (struct bytes){(const char *)value, sizeof value}, why);
-	if (e == ERR_OK && header->term >= replay->facts.terms) {
-		replay->facts.terms = header->term + 1;
-		e = store_put_number(replay->txn, META_TERMS, header->term + 1, why);
-	}
+		e = put_position(replay, &at, why);
 	if (e != ERR_OK)
 		return e;
-	replay->facts.at = at;
 	replay->pending += rows.n;
 	return replay->pending > COMMIT_BYTES ? commit(replay, why) : ERR_OK;
 }
@@ -169,6 +180,19 @@ store_replay_leap(struct store_replay *replay, bool are_lost, struct errinfo *wh
 	if (e == ERR_OK && are_lost)
 		e = store_put_number(replay->txn, META_KEEP_UNKNOWN, f->next_blob, why);
 	return e;
+}
+
+enum err
+store_replay_rebuilt(struct store_replay *replay, const struct journal_position *at,
+    uint64_t last_blob, struct errinfo *why)
+{
+	enum err e = begin(replay, why);
+
+	if (e == ERR_OK)
+		e = put_position(replay, at, why);
+	if (e == ERR_OK)
+		e = store_put_number(replay->txn, META_NEXT_BLOB, last_blob + 1, why);
+	return e == ERR_OK ? store_replay_leap(replay, true, why) : e;
 }
 
 enum err

@@ -40,6 +40,14 @@ enum err store_replay_apply(struct store_replay *replay,
 enum err store_replay_leap(
     struct store_replay *replay, bool are_lost, struct errinfo *why) ERR_CHECKED;
 
+/*
+ * A store that was made from nothing but blobs, none with an id above `last_blob`: its
+ * changes are counted on from `at`, and it leaps as when changes are lost.
+ */
+enum err store_replay_rebuilt(struct store_replay *replay,
+    const struct journal_position *at, uint64_t last_blob,
+    struct errinfo *why) ERR_CHECKED;
+
 /* `keep`: what was applied becomes durable; else since the last time it did is lost. */
 enum err store_replay_close(
     struct store_replay *replay, bool keep, struct errinfo *why) ERR_CHECKED;

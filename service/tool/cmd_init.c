@@ -4,18 +4,13 @@
  * with the first administrator's account, and a marker in each location. What is there
  * already is never touched: then it says so and changes nothing.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "replication/meta_copy.h"
-#include "service/core/clock.h"
+#include "replication/meta_first.h"
 #include "service/tool/tool.h"
 #include "storage/location.h"
 #include "storage/store.h"
-
-enum { PATH_SIZE = 4096 };
 
 static int
 fail(const char *what, const struct errinfo *why)
@@ -46,26 +41,6 @@ read_uuid(
 	return e;
 }
 
-/* So that the journal has something to begin from, should the store be lost. */
-static enum err
-put_first_copy(struct store *store, const char *root, struct errinfo *why)
-{
-	char path[PATH_SIZE], name[META_COPY_NAME_SIZE];
-	enum err e;
-	int fd;
-
-	meta_copy_name(0, clock_wall_ms(), name);
-	(void)snprintf(path, sizeof path, "%s/" LOCATION_META_DIR "/%s", root, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return errinfo_sys(why, ERR_IO, errno, "cannot make %s", path);
-	e = store_copy(store, fd, why);
-	if (e == ERR_OK && fsync(fd) != 0)
-		e = errinfo_sys(why, ERR_IO, errno, "fsync of %s", path);
-	(void)close(fd);
-	return e;
-}
-
 static enum err
 put_first_copies(
     const struct store_config *config, const struct settings *s, struct errinfo *why)
@@ -76,7 +51,7 @@ put_first_copies(
 	if (e != ERR_OK)
 		return e;
 	for (unsigned i = 0; i < s->locations.n && e == ERR_OK; i++)
-		e = put_first_copy(store, s->locations.items[i], why);
+		e = meta_first_copy(store, s->locations.items[i], 0, why);
 	store_close(store);
 	return e;
 }

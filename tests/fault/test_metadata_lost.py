@@ -6,6 +6,7 @@ Whatever was acknowledged is there after the next start, and nothing else.
 
 import os
 import shutil
+import subprocess
 import time
 
 from fault_test import Client, FaultBed, sanitizer_of_build
@@ -208,6 +209,68 @@ class MetadataLost(unittest.TestCase):
         self.assertEqual(status, 0, text)
         self.again()
         self.assert_all_there()
+
+    def lose_all_metadata(self):
+        self.bed.kill()
+        self.client.close()
+        shutil.rmtree(self.bed.env["QUARTET_META"])
+        for place in self.bed.locations:
+            shutil.rmtree(os.path.join(place, "meta"))
+            os.mkdir(os.path.join(place, "meta"))
+
+    def as_administrator(self):
+        """Of the accounts only the administrator's is left, and it has no certificate yet."""
+        subject = subprocess.run(
+            ["openssl", "x509", "-noout", "-subject", "-nameopt", "RFC2253",
+             "-in", self.bed.env["QUARTET_CERT_ADMIN"]],
+            check=True, capture_output=True, text=True).stdout.removeprefix("subject=").strip()
+        status, text = self.bed.tool("user", "dn-add", "admin", subject)
+        self.assertEqual(status, 0, text)
+        self.client = Client(self.bed, user="admin")
+        self.addCleanup(self.client.close)
+
+    def test_without_any_copy_the_files_say_what_they_are(self):
+        self.change("a")
+        self.change("a b/ü".replace("/", "~"), 4)
+        kept = os.urandom(5000)
+        self.assertEqual(self.client.put("/alice/a/moved", kept), 201)
+        self.client.move("/alice/a/moved", "/alice/elsewhere")
+        new = os.urandom(6000)
+        self.assertEqual(self.client.put("/alice/a/moved", new), 201)
+        self.bed.settle()
+        self.assertEqual(self.bed.tool("rebuild")[0], 1, "a server runs")
+        self.lose_all_metadata()
+        leaf = os.path.dirname(self.bed.copies(new)[1])
+        with open(os.path.join(leaf, "stray"), "wb") as f:
+            f.write(bytes(8192))
+        os.rename(self.bed.locations[3], self.bed.locations[3] + ".away")
+        self.assertEqual(self.bed.tool("restore")[0], 1, "there is nothing to restore from")
+        status, text = self.bed.tool("rebuild")
+        self.assertEqual(status, 0, text)
+        self.assertIn("stray is passed over", text)
+        self.assertIn(f"{len(self.there) + 2} files", text)
+        self.assertEqual(self.bed.tool("rebuild")[0], 1, "what is there is not made again")
+        os.rename(self.bed.locations[3] + ".away", self.bed.locations[3])
+        self.again()
+        self.as_administrator()
+        self.there["/alice/a/moved"] = new
+        for path, data in self.there.items():
+            self.assertEqual(self.client.get(path), (200, data), path)
+        old = [name for name in self.client.children("/alice/a")[1] if name.startswith("moved~")]
+        self.assertEqual(len(old), 1)
+        self.assertEqual(self.client.get("/alice/a/" + old[0]), (200, kept))
+        # It is a store like any other: changes count, and survive the next loss.
+        self.assertEqual(self.client.put("/alice/a/more", b"more"), 201)
+        self.there["/alice/a/more"] = b"more"
+        self.bed.kill()
+        os.unlink(self.data)
+        self.again()
+        self.client.close()
+        for path, data in self.there.items():
+            self.assertEqual(self.client.get(path), (200, data), path)
+        self.bed.settle()
+        status, text = self.bed.tool("fsck")
+        self.assertEqual(status, 0, text)
 
     def test_old_copies_and_journals_go(self):
         for name in "abcdef":
