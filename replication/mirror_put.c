@@ -419,6 +419,14 @@ give_up(struct mirror_put *put, struct copy *copy, bool hung)
 }
 
 static void
+leave_stragglers(struct mirror_put *put)
+{
+	for (unsigned i = 0; i < put->m->n; i++)
+		if (put->copy[i].first != NULL)
+			give_up(put, &put->copy[i], false);
+}
+
+static void
 opening(struct mirror_put *put)
 {
 	if (put->id == 0)
@@ -434,9 +442,7 @@ opening(struct mirror_put *put)
 		case QUORUM_ALL:
 			break;
 		}
-		for (unsigned i = 0; i < put->m->n; i++)
-			if (put->copy[i].first != NULL)
-				give_up(put, &put->copy[i], false);
+		leave_stragglers(put);
 	}
 	put->quorum_ms = 0;
 	put->phase = PUT_OPENED;
@@ -705,8 +711,12 @@ filling(struct mirror_put *put)
 			told(put);
 		return;
 	}
+	/* What the digest has not seen yet is waited for, but not those who are behind. */
+	if (!put->small && put->in_flight > 0 && judge(put, COPY_WRITING) == QUORUM_ALL)
+		leave_stragglers(put);
 	if (!put->small && put->in_flight > 0)
 		return;
+	put->quorum_ms = 0;
 	put->phase = PUT_FINISHING;
 	e = put->small ? finish_small(put) : finish_large(put);
 	if (e != ERR_OK)

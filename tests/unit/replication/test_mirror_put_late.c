@@ -130,6 +130,30 @@ a_copy_that_comes_before_the_commit_is_counted_too(void **state)
 
 /* Slow */
 
+/* Short of slow_backlog: it is the end of the body that shows who is behind. */
+static void
+at_the_end_of_the_body_stragglers_are_left_behind(void **state)
+{
+	static const unsigned steps[] = {FAKE_IO_OPEN, FAKE_IO_WRITE};
+	struct rig *rig = *state;
+
+	for (unsigned s = 0; s < 2; s++) {
+		struct upload u = {.rig = rig, .seed = 9, .length = 300000};
+
+		fault(2, steps[s], FAKE_IO_HOLD, 0);
+		assert_ok(upload_run(&u), &u.why);
+		assert_in_range(u.took_ms, rig->mirror->straggler_wait_ms, 10000);
+		assert_int_equal(u.blob.have, 11);
+		upload_commit(&u, s == 0 ? "x" : "y");
+		assert_int_equal(facts_of(rig).repairs_due, s + 1);
+		check_reads_back(rig, &u.blob, 9);
+		fake_io_calm(2);
+		fake_io_release(2);
+		rig_wait_until(rig, puts_are_over);
+		check_tmp_is_empty(rig);
+	}
+}
+
 static void
 a_slow_location_is_dropped_and_the_rest_goes_on(void **state)
 {
@@ -299,6 +323,7 @@ main(void)
 	    IMPATIENT(a_late_copy_of_an_upload_given_up_is_removed),
 	    IMPATIENT(a_late_copy_that_fails_leaves_its_row),
 	    IMPATIENT(a_copy_that_comes_before_the_commit_is_counted_too),
+	    IMPATIENT(at_the_end_of_the_body_stragglers_are_left_behind),
 	    IMPATIENT(a_slow_location_is_dropped_and_the_rest_goes_on),
 	    IMPATIENT(one_of_the_last_needed_is_not_dropped_for_being_slow),
 	    HASTY(a_location_that_hangs_is_left_out_and_gives_its_memory_back),
