@@ -269,6 +269,20 @@ blob_ids_close(struct blob_ids *ids, uint64_t id)
 	free(o);
 }
 
+uint64_t
+blob_ids_next(struct blob_ids *ids, uint64_t otherwise)
+{
+	uint64_t next = otherwise;
+
+	(void)pthread_mutex_lock(&ids->lock);
+	if (ids->current.next < ids->current.end)
+		next = ids->current.next;
+	else if (ids->spare.end != 0)
+		next = ids->spare.next;
+	(void)pthread_mutex_unlock(&ids->lock);
+	return next;
+}
+
 bool
 blob_ids_is_open(struct blob_ids *ids, uint64_t id)
 {

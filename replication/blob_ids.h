@@ -55,6 +55,9 @@ bool blob_ids_take(struct blob_ids *ids, uint64_t *id_out);
 void blob_ids_wait(struct blob_ids *ids, struct blob_ids_waiter *w);
 void blob_ids_close(struct blob_ids *ids, uint64_t id);
 
+/* No id from here on was given out yet; `otherwise` if that is not known. */
+uint64_t blob_ids_next(struct blob_ids *ids, uint64_t otherwise);
+
 /* Is an upload of this process still at it? */
 bool blob_ids_is_open(struct blob_ids *ids, uint64_t id);
 

@@ -46,23 +46,10 @@ copies_blocks(const struct copies *c, uint64_t offset, uint64_t n)
 /* Choosing */
 
 static bool
-usable(const struct copies *c, unsigned i, bool suspects)
+usable(const struct copies *c, unsigned i, enum health_read may)
 {
-	if (!(c->blob.have >> i & 1) || c->tried >> i & 1)
-		return false;
-	switch (health_state(c->m->health, i)) {
-	case STATE_ONLINE:
-	case STATE_FULL:
-	case STATE_READONLY:
-		return !suspects;
-	case STATE_SUSPECT:
-		return suspects;
-	case STATE_HUNG:
-	case STATE_OFFLINE:
-	case STATES:
-		break;
-	}
-	return false;
+	return (c->blob.have >> i & 1) && !(c->tried >> i & 1) &&
+	       health_may_read(c->m->health, i, c->blob.id) == may;
 }
 
 /*
@@ -71,16 +58,16 @@ usable(const struct copies *c, unsigned i, bool suspects)
  * is clearly quicker.
  */
 static unsigned
-choose_among(const struct copies *c, bool suspects)
+choose_among(const struct copies *c, enum health_read may)
 {
 	unsigned best = LOCATIONS_MAX, home = LOCATIONS_MAX;
 
-	if (c->favourite < c->m->n && usable(c, c->favourite, suspects))
+	if (c->favourite < c->m->n && usable(c, c->favourite, may))
 		return c->favourite;
 	for (unsigned k = 0; k < c->m->n; k++) {
 		unsigned i = (unsigned)((c->blob.id + k) % c->m->n);
 
-		if (!usable(c, i, suspects))
+		if (!usable(c, i, may))
 			continue;
 		if (home == LOCATIONS_MAX)
 			home = i;
@@ -97,9 +84,9 @@ choose_among(const struct copies *c, bool suspects)
 static unsigned
 choose(const struct copies *c)
 {
-	unsigned i = choose_among(c, false);
+	unsigned i = choose_among(c, READ_FIRST);
 
-	return i < LOCATIONS_MAX ? i : choose_among(c, true);
+	return i < LOCATIONS_MAX ? i : choose_among(c, READ_LAST);
 }
 
 /* Attempts */

@@ -96,7 +96,8 @@ unlinked(struct location_call *call)
 static bool
 is_reachable(enum location_state state)
 {
-	return state == STATE_ONLINE || state == STATE_SUSPECT || state == STATE_FULL;
+	return location_state_takes_files(state) || state == STATE_SUSPECT ||
+	       state == STATE_FULL;
 }
 
 /* Leave out what is being read: the next round finds it again. */

@@ -1,18 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * health - the state of each location, from probes and from what users of it report.
+ * health - the state of each location, from probes, from what users of it report, and from
+ * where it stands: what the operator ordered, whether it was away, whether it is new.
  *
- *   state      writes                reads          entered when
- *   ONLINE     yes                   yes            a probe is good
- *   SUSPECT    only if needed for W  last choice    EIO, or a slow probe
- *   FULL       no                    yes            ENOSPC, or too little is free
- *   READONLY   no                    yes            EROFS
- *   HUNG       no                    no new ones    an operation is past io_deadline
- *   OFFLINE    no                    no             marker missing or wrong, root gone
+ *   state      writes                reads              entered when
+ *   ONLINE     yes                   yes                a probe is good
+ *   SUSPECT    only if needed for W  last choice        EIO, or a slow probe
+ *   FULL       no                    yes                ENOSPC, or too little is free
+ *   READONLY   no                    yes                EROFS, or the operator
+ *   HUNG       no                    no new ones        an operation is past io_deadline
+ *   OFFLINE    no                    no                 marker missing or wrong, root gone, or
+ *                                                       the operator
+ *   REJOIN     yes                   what was looked    it was HUNG or OFFLINE
+ *                                    at; else last
+ *   NEW        yes                   what was written   its disk was replaced
+ *                                    there since
+ *   DRAIN      no                    last choice        the operator
+ *
+ *          good probe, it was away             looked through (scrub)
+ *   HUNG ──────────────────────────► REJOIN ───────────────────────► ONLINE
+ *   OFFLINE ─► good probe, it is empty: NEW ── filled (roll) ────────┘
  *
  * A location leaves a state when probes say so: SUSPECT after three good ones, HUNG when
  * nothing is stuck any more, FULL when twice the reserve is free. Before its first probe
- * a location is OFFLINE.
+ * a location is OFFLINE. Who is away while it is REJOIN or NEW is to be looked through
+ * (again) afterwards. What the operator ordered holds until he takes it back; HUNG and
+ * OFFLINE are told all the same.
+ *
+ * Where it stands is remembered over restarts by roll.h, which sets it here.
  *
  * Thread: health_start and the probes run on the loop given to health_new; everything
  * else is for any thread and cheap.
@@ -32,10 +47,29 @@ enum location_state {
 	STATE_READONLY,
 	STATE_HUNG,
 	STATE_OFFLINE,
+	STATE_REJOIN,
+	STATE_NEW,
+	STATE_DRAIN,
 	STATES
 };
 
 const char *location_state_name(enum location_state state);
+
+/* Files are written there without a second thought. */
+static inline bool
+location_state_takes_files(enum location_state state)
+{
+	return state == STATE_ONLINE || state == STATE_REJOIN || state == STATE_NEW;
+}
+
+/* What the operator ordered. */
+enum location_order {
+	LOCATION_AS_IT_IS,
+	LOCATION_READONLY,
+	LOCATION_DRAINED,
+	LOCATION_TAKEN_OUT,
+	LOCATION_ORDERS
+};
 
 enum { LOCATIONS_MAX = 4 };
 
@@ -65,7 +99,7 @@ void health_free(struct health *h);
 
 enum location_state health_state(const struct health *h, unsigned location);
 
-/* Locations that take new files: the good ones, and suspects while W needs them. */
+/* Locations that take new files: those that are good, and suspects while W needs them. */
 location_map health_writable(const struct health *h, unsigned needed);
 
 /* An operation failed: `sys` is the errno. A missing or damaged file is no fault of it.
@@ -74,6 +108,46 @@ void health_failed(struct health *h, unsigned location, int sys, const char *wha
 
 /* An operation is past io_deadline (+1), and has come back after all (-1). */
 void health_stuck(struct health *h, unsigned location, int change);
+
+/*
+ * May a copy that is counted there be read? LAST: only if no other is left. Of a location
+ * that is NEW or to be looked through it depends on the blob.
+ */
+enum health_read { READ_FIRST, READ_LAST, READ_NEVER };
+
+enum health_read health_may_read(const struct health *h, unsigned location, uint64_t id);
+
+/* Where it stands. The disk that it is; NULL: the next that has the right store and number. */
+void health_expect(
+    struct health *h, unsigned location, const uint8_t uuid[STORE_UUID_SIZE]);
+/* The disk that was seen there last. False: none was yet, or not since that NULL. */
+bool health_disk(struct health *h, unsigned location, uint8_t uuid_out[STORE_UUID_SIZE]);
+void health_order(struct health *h, unsigned location, enum location_order order);
+
+/*
+ * It was away: what lies there is to be looked through. Health notes so itself; this is
+ * for who remembers it from before the start.
+ */
+void health_was_away(struct health *h, unsigned location);
+bool health_is_doubtful(const struct health *h, unsigned location);
+/* How often that was so; a merge that began before the last time is void. */
+unsigned health_absences(const struct health *h, unsigned location);
+/* Leaf directories below `leaves` are looked through. Not if it was away since. */
+void health_merged_to(
+    struct health *h, unsigned location, unsigned leaves, unsigned absences);
+/* All are: it is no longer doubtful. */
+void health_merged(struct health *h, unsigned location, unsigned absences);
+
+/*
+ * Its disk is empty: of what is counted there only blobs from `from` on, and those up to
+ * `forgotten`, are there, until it is filled.
+ */
+void health_is_new(
+    struct health *h, unsigned location, uint64_t from, uint64_t forgotten);
+void health_filled(struct health *h, unsigned location);
+
+/* Look at it at once. On the loop's thread. */
+void health_probe_now(struct health *h, unsigned location);
 
 /*
  * Reads, for choosing among locations: one begins; one ended after `us`. The score of a
@@ -96,6 +170,8 @@ struct health_facts {
 	uint64_t errors, probes;
 	unsigned stuck, reads;
 	uint64_t read_us;
+	enum location_order order;
+	bool is_new, is_doubtful;
 };
 
 void health_facts(struct health *h, unsigned location, struct health_facts *out);

@@ -168,6 +168,8 @@ is_usable(const struct journal_mirror *j, unsigned i, enum urgency urgency)
 {
 	switch (health_state(j->all.health, i)) {
 	case STATE_ONLINE:
+	case STATE_REJOIN:
+	case STATE_NEW:
 	case STATE_FULL: /* there may be room for this much */
 		return true;
 	case STATE_SUSPECT:
@@ -175,6 +177,7 @@ is_usable(const struct journal_mirror *j, unsigned i, enum urgency urgency)
 	case STATE_READONLY:
 	case STATE_HUNG:
 	case STATE_OFFLINE:
+	case STATE_DRAIN:
 	case STATES:
 		break;
 	}
@@ -378,14 +381,26 @@ sink_give_up(struct journal_sink *sink, const struct errinfo *why)
 
 /* The loop's side */
 
+/* Where nothing is to be written any more. */
+static void
+leave_if_told(struct journal_mirror *j, unsigned i)
+{
+	enum location_state state = health_state(j->all.health, i);
+
+	if (j->lane[i].live && (state == STATE_READONLY || state == STATE_DRAIN))
+		journal_lane_leave(&j->lane[i]);
+}
+
 static void
 watch(void *arg)
 {
 	struct journal_mirror *j = arg;
 
 	lock(j);
-	for (unsigned i = 0; i < j->n; i++)
+	for (unsigned i = 0; i < j->n; i++) {
+		leave_if_told(j, i);
 		journal_lane_watch(&j->lane[i]);
+	}
 	join(j, IN_TURN);
 	unlock(j);
 	if (!j->stopping)
@@ -527,5 +542,15 @@ journal_mirror_has_copy(struct journal_mirror *j, unsigned location, uint64_t se
 	lock(j);
 	if (j->missed[location] <= seq)
 		j->missed[location] = 0;
+	unlock(j);
+}
+
+void
+journal_mirror_begin_anew(struct journal_mirror *j, unsigned location)
+{
+	lock(j);
+	if (j->lane[location].live)
+		journal_lane_leave(&j->lane[location]);
+	j->missed[location] = j->at.seq;
 	unlock(j);
 }

@@ -69,4 +69,7 @@ void journal_mirror_facts(struct journal_mirror *j, struct journal_facts *out);
 /* A location has a copy of the catalogue as it was after `seq`, or later. */
 void journal_mirror_has_copy(struct journal_mirror *j, unsigned location, uint64_t seq);
 
+/* Its disk was replaced: it has no entry, and needs a copy of the catalogue. Any thread. */
+void journal_mirror_begin_anew(struct journal_mirror *j, unsigned location);
+
 #endif

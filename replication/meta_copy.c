@@ -188,7 +188,7 @@ send_around(struct meta_copy *m, uint64_t seq, const char *name)
 
 		if (j.missed[i] != for_the_missing ||
 		    (!for_the_missing && sent >= META_COPY_PLACES) ||
-		    health_state(mirror->health, i) != STATE_ONLINE)
+		    !location_state_takes_files(health_state(mirror->health, i)))
 			continue;
 		if (send_to(m, i, name, &why) != ERR_OK) {
 			log_warning("location %u: no copy of the catalogue: %s", i + 1,
@@ -310,7 +310,7 @@ remove_what_is_old(struct meta_copy *m)
 	uint64_t seq;
 
 	for (unsigned i = 0; i < mirror->n; i++)
-		if (health_state(mirror->health, i) == STATE_ONLINE &&
+		if (location_state_takes_files(health_state(mirror->health, i)) &&
 		    meta_call_list(mirror->location[i], m->config.settings->io_deadline,
 			&shelf[i].found, &shelf[i].n, &why) != ERR_OK)
 			log_warning("location %u: %s", i + 1, errinfo_text(&why));
@@ -367,7 +367,7 @@ has_copies(struct meta_copy *m)
 		struct errinfo why;
 		int64_t time;
 
-		if (health_state(mirror->health, i) != STATE_ONLINE ||
+		if (!location_state_takes_files(health_state(mirror->health, i)) ||
 		    meta_call_list(mirror->location[i], m->config.settings->io_deadline,
 			&shelf.found, &shelf.n, &why) != ERR_OK)
 			continue;

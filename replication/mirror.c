@@ -8,6 +8,7 @@
 #include "replication/census.h"
 #include "replication/gc.h"
 #include "replication/repair.h"
+#include "replication/roll.h"
 #include "replication/scrub.h"
 #include "replication/sweep.h"
 #include "service/core/check.h"
@@ -75,6 +76,8 @@ make_parts(struct mirror *m, const struct mirror_config *config, struct errinfo 
 	(void)memcpy(ids.location, m->location, sizeof ids.location);
 	e = health_new(&health, config->loop, m->pool, &m->health, why);
 	if (e == ERR_OK)
+		e = roll_new(m, config->loop, &m->roll, why);
+	if (e == ERR_OK)
 		e = blob_ids_new(&ids, &m->ids, why);
 	if (e == ERR_OK)
 		e = sweep_new(m, config->loop, s->sweep_limit, &m->sweep, why);
@@ -129,6 +132,7 @@ void
 mirror_start(struct mirror *m)
 {
 	health_start(m->health);
+	roll_start(m->roll);
 	sweep_start(m->sweep);
 	gc_start(m->gc);
 	repair_start(m->repair);
@@ -149,6 +153,7 @@ void
 mirror_stop(struct mirror *m)
 {
 	health_stop(m->health);
+	roll_stop(m->roll);
 	sweep_stop(m->sweep);
 	gc_stop(m->gc);
 	mirror_stop_repairs(m);
@@ -166,6 +171,7 @@ bool
 mirror_quiet(const struct mirror *m)
 {
 	return mirror_idle(m) && (m->ids == NULL || blob_ids_quiet(m->ids)) &&
+	       (m->roll == NULL || roll_quiet(m->roll)) &&
 	       (m->gc == NULL || gc_quiet(m->gc)) &&
 	       (m->repair == NULL || repair_quiet(m->repair)) &&
 	       (m->scrub == NULL || scrub_quiet(m->scrub)) &&
@@ -182,6 +188,7 @@ mirror_free(struct mirror *m, uint64_t wait_ms)
 		clean &= location_close(m->location[i], clean ? wait_ms : 0);
 	if (!clean)
 		return false; /* someone still writes into what would be freed */
+	roll_free(m->roll);
 	gc_free(m->gc);
 	scrub_free(m->scrub);
 	repair_free(m->repair);

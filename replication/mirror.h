@@ -32,6 +32,7 @@ struct gc;
 struct journal_mirror;
 struct meta_copy;
 struct repair;
+struct roll;
 struct scrub;
 struct sweep;
 
@@ -40,6 +41,7 @@ struct mirror {
 	unsigned n;
 	unsigned write_quorum;
 	struct health *health;
+	struct roll *roll;
 	struct sweep *sweep;
 	struct gc *gc;
 	struct repair *repair;

@@ -115,17 +115,19 @@ copied(void *arg, enum err err, const struct errinfo *why)
 
 /*
  * Can files be made there? Not before the sweep is through, which may be about to remove
- * a leftover with the name of the new file.
+ * a leftover with the name of the new file; nor while it is looked through, which may
+ * find the copy there.
  */
 static bool
 is_ready(const struct lane *lane)
 {
 	const struct mirror *m = lane->r->m;
+	enum location_state state = health_state(m->health, lane->index);
 	struct sweep_facts sweep;
 
 	sweep_facts(m->sweep, lane->index, &sweep);
 	return (sweep.state == SWEEP_DONE || sweep.state == SWEEP_STOPPED) &&
-	       health_state(m->health, lane->index) == STATE_ONLINE;
+	       (state == STATE_ONLINE || state == STATE_NEW);
 }
 
 /* The first that no upload of ours is still at. */

@@ -443,10 +443,8 @@ next_witness(const struct repair_copy *c)
 	unsigned i = 0;
 
 	while (i < c->spec.m->n) {
-		enum location_state state = health_state(c->spec.m->health, i);
-
-		if ((c->spec.blob.have & ~c->tried) >> i & 1 && state != STATE_HUNG &&
-		    state != STATE_OFFLINE)
+		if ((c->spec.blob.have & ~c->tried) >> i & 1 &&
+		    health_may_read(c->spec.m->health, i, c->spec.blob.id) != READ_NEVER)
 			return i;
 		i++;
 	}

@@ -12,7 +12,8 @@
 #include "service/core/log.h"
 
 enum {
-	PERIOD_MS = 500,
+	PERIOD_MS = 100,
+	IDLE_PUBLISH_MS = 500,
 	AWAY_MS = 200, /* between two looks at a location that is not online */
 	MEASURE_MS = 5000,
 	PUBLISH_MS = 200,
@@ -80,9 +81,9 @@ publish(struct scrub_lane *lane)
 }
 
 static void
-publish_sometimes(struct scrub_lane *lane)
+publish_sometimes(struct scrub_lane *lane, uint64_t ms)
 {
-	if (clock_mono_ms() - lane->published_ms >= PUBLISH_MS)
+	if (clock_mono_ms() - lane->published_ms >= ms)
 		publish(lane);
 }
 
@@ -171,12 +172,33 @@ scrub_next(struct scrub_lane *lane)
 	scrub_rest(lane, 0);
 }
 
+/* It can be believed again, unless it was away once more. */
+static void
+end_merge(struct scrub_lane *lane)
+{
+	lane->merging = false;
+	if (lane->was_off)
+		lane->pass[SCRUB_SHALLOW].state = SCRUB_OFF;
+	health_merged(lane->scrub->m->health, lane->index, lane->absences);
+}
+
+void
+scrub_leaf_done(struct scrub_lane *lane)
+{
+	if (lane->merging)
+		health_merged_to(lane->scrub->m->health, lane->index,
+		    (unsigned)lane->pass[SCRUB_SHALLOW].at, lane->absences);
+	scrub_next(lane);
+}
+
 void
 scrub_through(struct scrub_lane *lane, enum scrub_kind kind)
 {
 	struct scrub_pass *pass = &lane->pass[kind];
 
 	scrub_pass_end(pass, clock_wall_ms());
+	if (lane->merging && kind == SCRUB_SHALLOW)
+		end_merge(lane);
 	log_info("location %u: %s scrub is through: %llu copies, %llu bad, %llu missing, "
 		 "%llu found again, %llu unknown files%s",
 	    lane->index + 1, kind_names[kind], (unsigned long long)pass->files,
@@ -205,16 +227,25 @@ scrub_halt(struct scrub_lane *lane, enum scrub_kind kind, const char *what)
 
 /* What steps share */
 
+static bool
+is_there(const struct scrub_lane *lane)
+{
+	enum location_state state = health_state(lane->scrub->m->health, lane->index);
+
+	return state == STATE_ONLINE || (state == STATE_REJOIN && lane->merging);
+}
+
 uint64_t
 scrub_pause(struct scrub_lane *lane, size_t n)
 {
 	struct scrub *s = lane->scrub;
 
-	publish_sometimes(lane);
-	if (health_state(s->m->health, lane->index) != STATE_ONLINE)
+	publish_sometimes(lane, PUBLISH_MS);
+	if (!is_there(lane))
 		return AWAY_MS;
-	return scrub_pace_wait(
-	    &lane->pace, clock_mono_us(), s->m->location[lane->index]->out, n, s->rate);
+	/* Clients are better served by a location that is soon whole again. */
+	return scrub_pace_wait(&lane->pace, clock_mono_us(),
+	    lane->merging ? 0 : s->m->location[lane->index]->out, n, s->rate);
 }
 
 uint64_t
@@ -245,9 +276,10 @@ is_too_much(const struct scrub_lane *lane, const struct scrub_pass *pass)
 
 	if (pass->report_only || pass->confirmed)
 		return false;
+	/* Of a location that was away some may be missing; of a small one that is much. */
 	return store_facts(s->reader, &facts, NULL) != ERR_OK ||
-	       pass->bad + pass->missing >=
-		   scrub_limit(facts.blobs, s->bad_max, s->bad_percent);
+	       pass->bad + pass->missing >= scrub_limit(facts.blobs, s->bad_max,
+						lane->merging ? 100 : s->bad_percent);
 }
 
 bool
@@ -303,7 +335,36 @@ is_ready(const struct scrub_lane *lane)
 
 	sweep_facts(m->sweep, lane->index, &sweep);
 	return (sweep.state == SWEEP_DONE || sweep.state == SWEEP_STOPPED) &&
-	       health_state(m->health, lane->index) == STATE_ONLINE;
+	       is_there(lane);
+}
+
+/*
+ * It was away and is back: everything that lies there is laid beside the catalogue, from
+ * the first leaf on, whatever was ordered about scrubbing. Only a pass that stopped because
+ * too much is bad goes on when the operator says so.
+ */
+static void
+merge_if_due(struct scrub_lane *lane)
+{
+	struct scrub_pass *pass = &lane->pass[SCRUB_SHALLOW];
+	struct health *health = lane->scrub->m->health;
+	unsigned absences = health_absences(health, lane->index);
+	bool confirmed = pass->confirmed;
+
+	if (health_state(health, lane->index) != STATE_REJOIN)
+		return;
+	if ((lane->merging && lane->absences == absences) ||
+	    pass->state == SCRUB_STOPPED) {
+		lane->merging = true;
+		return;
+	}
+	scrub_shallow_reset(lane);
+	lane->was_off = lane->merging ? lane->was_off : pass->state == SCRUB_OFF;
+	lane->merging = true;
+	lane->absences = absences;
+	scrub_pass_begin(pass, false, clock_wall_ms());
+	pass->confirmed = confirmed;
+	health_merged_to(health, lane->index, 0, absences);
 }
 
 /* The listing is short and daily: it goes first. */
@@ -313,7 +374,8 @@ step(void *arg)
 	struct scrub_lane *lane = arg;
 
 	CHECK(!lane->busy);
-	publish_sometimes(lane);
+	publish_sometimes(lane, IDLE_PUBLISH_MS);
+	merge_if_due(lane);
 	if (!is_ready(lane)) {
 		scrub_rest(lane, PERIOD_MS);
 		return;

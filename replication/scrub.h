@@ -15,6 +15,10 @@
  * than scrub_bad_max copies, or scrub_bad_percent, are bad in one pass it stops there and
  * touches nothing more until the operator says go on: then it is not the file that is bad.
  *
+ * A location that was away is let back in by a shallow pass of its own (STATE_REJOIN),
+ * whatever was ordered about scrubbing and however busy clients are; scrub_bad_percent is
+ * not looked at then. If that pass stops, the location stays where it is.
+ *
  * Thread: the loop given to scrub_new; scrub_order and scrub_facts are for any.
  */
 #ifndef QUARTET_REPLICATION_SCRUB_H

@@ -43,6 +43,9 @@ struct scrub_lane {
 	struct leaf_suspect *suspect; /* of the leaf that is looked at; NULL: none is */
 	size_t n_suspects, next_suspect;
 	bool some_unknown;
+	/* The pass is the one that lets a location back in after it was away. */
+	bool merging, was_off;
+	unsigned absences; /* when it began */
 	struct blob blob; /* the suspect that is verified */
 	struct blob_copied copied;
 	struct location_remove remove;
@@ -95,6 +98,9 @@ uint64_t scrub_hold(void *arg, size_t n);
  */
 bool scrub_lost(struct scrub_lane *lane, enum scrub_kind kind, const struct blob *blob,
     bool is_there) ERR_CHECKED;
+
+/* The shallow pass has come so far. */
+void scrub_leaf_done(struct scrub_lane *lane);
 
 void scrub_deep_step(struct scrub_lane *lane);
 void scrub_shallow_step(struct scrub_lane *lane);

@@ -46,7 +46,7 @@ leaf_done(struct scrub_lane *lane)
 {
 	scrub_shallow_reset(lane);
 	pass_of(lane)->at++;
-	scrub_next(lane);
+	scrub_leaf_done(lane);
 }
 
 static void

@@ -194,7 +194,7 @@ look(void *arg)
 
 		if (lane->state == SWEEP_WAITING && !lane->busy &&
 		    state != STATE_OFFLINE && state != STATE_HUNG &&
-		    state != STATE_READONLY) {
+		    state != STATE_READONLY && state != STATE_DRAIN) {
 			lane->state = SWEEP_RUNNING;
 			lane->block = s->oldest / STORE_ID_BLOCK;
 			lane->unknown = 0;

@@ -207,9 +207,9 @@ blob_write_unref(struct write *w, uint64_t id, struct errinfo *why)
 	return e == ERR_OK ? db_delete(w->txn, DB_BLOB, key_bytes(&key), why) : e;
 }
 
-/* Another `have`: the rows carry the number of copies, so all of them move. */
-static enum err
-change_have(struct write *w, struct blob *blob, location_map have, struct errinfo *why)
+enum err
+blob_write_have(
+    struct write *w, struct blob *blob, location_map have, struct errinfo *why)
 {
 	enum err e;
 
@@ -251,7 +251,7 @@ apply_copied(struct change *change, struct write *w)
 	if (queued)
 		return errinfo_set(
 		    &change->why, ERR_NOT_FOUND, "the file is in the removal queue");
-	return change_have(
+	return blob_write_have(
 	    w, &blob, (location_map)(blob.have | 1u << r->location), &change->why);
 }
 
@@ -280,7 +280,7 @@ apply_lost(struct change *change, struct write *w)
 
 	if (e != ERR_OK)
 		return e;
-	e = change_have(
+	e = blob_write_have(
 	    w, &blob, (location_map)(blob.have & ~(1u << r->location)), &change->why);
 	return e == ERR_OK ? hold_repair(w, &blob, r->location, &change->why) : e;
 }

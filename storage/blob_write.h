@@ -29,4 +29,8 @@ enum err blob_write_ref(struct write *w, uint64_t id, struct errinfo *why) ERR_C
 /* One reference less; with the last one the record goes and the files are queued. */
 enum err blob_write_unref(struct write *w, uint64_t id, struct errinfo *why) ERR_CHECKED;
 
+/* Another `have`: the rows carry the number of copies, so all of them move. */
+enum err blob_write_have(struct write *w, struct blob *blob, location_map have,
+    struct errinfo *why) ERR_CHECKED;
+
 #endif

@@ -25,6 +25,7 @@
 #include "service/core/pool.h"
 #include "storage/blob_file.h"
 #include "storage/location_counts.h"
+#include "storage/store.h"
 
 enum location_verb {
 	LOCATION_PUT,
@@ -37,6 +38,7 @@ enum location_verb {
 	LOCATION_META_READ,
 	LOCATION_META_LIST,
 	LOCATION_META_REMOVE,
+	LOCATION_FORMAT,
 };
 
 struct location;
@@ -62,7 +64,8 @@ struct location_ops {
 struct location {
 	const struct location_ops *ops;
 	unsigned index;
-	const char *name; /* its root, for people */
+	const char
+	    *_Atomic name; /* its root, for people; stays, though another may come */
 	_Atomic unsigned out; /* calls submitted and not answered; for who gives way */
 	struct location_counts counts;
 };
@@ -187,9 +190,14 @@ struct location_list {
  * detaches it (ERR_LOCATION_DOWN) when the root or the marker is missing or another's;
  * then writes, syncs, reads back and removes a page. ERR_NO_SPACE, or ERR_IO with EROFS:
  * attached, readable, not writable. Until the first good probe nothing else works.
+ * With `look_only` nothing is written. With `is_expected` only the disk with that UUID is ours; `detach` lets everything go
+ * that is open there, and is ERR_LOCATION_DOWN.
  */
 struct location_probe {
 	struct location_call call;
+	bool look_only, detach, is_expected;
+	uint8_t expected[STORE_UUID_SIZE];
+	uint8_t uuid[STORE_UUID_SIZE]; /* out, if attached: of the disk that is there */
 	uint64_t free_bytes, total_bytes, free_inodes;
 	bool attached;
 	struct piece *piece; /* PIECE_SMALL, lent for the page */
@@ -242,6 +250,18 @@ struct location_meta_list {
 struct location_meta_remove {
 	struct location_call call;
 	const char *name;
+};
+
+/*
+ * Make an empty root this location, with a new UUID: a disk that was replaced. With `root`
+ * (copied) that is its root from then on. One that was made so before and never used is
+ * taken as it is. It is attached by the next probe. Blocks the location. ERR_CONFLICT: it is
+ * not empty; ERR_CONFIG: it is not there.
+ */
+struct location_format {
+	struct location_call call;
+	const char *root; /* NULL: where it is */
+	uint8_t uuid[STORE_UUID_SIZE]; /* out */
 };
 
 /* Where that place is below a location's root, for who reads it while no server runs. */

@@ -52,6 +52,7 @@ op_of(struct location_call *call)
 	case LOCATION_META_READ:
 	case LOCATION_META_LIST:
 	case LOCATION_META_REMOVE:
+	case LOCATION_FORMAT:
 		return LOCATION_OP_META;
 	case LOCATION_PROBE:
 		break;

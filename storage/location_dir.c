@@ -18,11 +18,6 @@
 #include "service/core/clock.h"
 #include "service/core/digest.h"
 #include "service/core/encode.h"
-#include "storage/location_marker.h"
-
-static const char *const folders[] = {"blob", "tmp", "bad", "part", "meta"};
-
-enum { N_FOLDERS = sizeof folders / sizeof folders[0] };
 
 static void
 reply_on_loop(struct loop_job *job)
@@ -395,7 +390,8 @@ start(struct location_dir *d, struct location_call *call)
 {
 	d->calls++;
 	call->why = (struct errinfo){.code = ERR_OK};
-	if (d->root_fd < 0 && call->verb != LOCATION_PROBE) {
+	if (d->root_fd < 0 && call->verb != LOCATION_PROBE &&
+	    call->verb != LOCATION_FORMAT) {
 		if (call->verb == LOCATION_PUT)
 			location_put_detached(
 			    d, container_of(call, struct location_put, call));
@@ -438,6 +434,10 @@ start(struct location_dir *d, struct location_call *call)
 	case LOCATION_META_REMOVE:
 		location_meta_remove_start(
 		    d, container_of(call, struct location_meta_remove, call));
+		break;
+	case LOCATION_FORMAT:
+		location_format_start(
+		    d, container_of(call, struct location_format, call));
 		break;
 	}
 }
@@ -541,6 +541,8 @@ free_dir(struct location_dir *d)
 	queue_release(&d->queue);
 	(void)pthread_cond_destroy(&d->changed);
 	(void)pthread_mutex_destroy(&d->lock);
+	for (unsigned i = 0; i < d->n_old_roots; i++)
+		free(d->old_roots[i]);
 	free(d->root);
 	free(d);
 }
@@ -616,39 +618,4 @@ location_dir_engine(const struct location *location)
 	    (const struct location_dir *)(const void *)location;
 
 	return d->io->engine->name;
-}
-
-static enum err
-make_folders(int root_fd, struct errinfo *why)
-{
-	for (size_t i = 0; i < N_FOLDERS; i++)
-		if (mkdirat(root_fd, folders[i], 0750) != 0)
-			return errno == EEXIST
-				   ? errinfo_set(why, ERR_CONFLICT,
-					 "it is not empty: there is %s", folders[i])
-				   : errinfo_sys(why, ERR_IO, errno, "cannot make %s",
-					 folders[i]);
-	return fsync(root_fd) == 0 ? ERR_OK : errinfo_sys(why, ERR_IO, errno, "fsync");
-}
-
-enum err
-location_dir_format(const char *root, unsigned index,
-    const uint8_t store[STORE_UUID_SIZE], struct errinfo *why)
-{
-	struct location_marker marker = {.index = index};
-	int fd;
-	enum err e;
-
-	if (mkdir(root, 0750) != 0 && errno != EEXIST)
-		return errinfo_sys(why, ERR_CONFIG, errno, "cannot make %s", root);
-	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return errinfo_sys(why, ERR_CONFIG, errno, "cannot open %s", root);
-	(void)memcpy(marker.store, store, sizeof marker.store);
-	random_bytes(marker.location, sizeof marker.location);
-	e = make_folders(fd, why);
-	if (e == ERR_OK)
-		e = location_marker_write(fd, &marker, why);
-	(void)close(fd);
-	return e;
 }

@@ -9,6 +9,7 @@
  *   location_sync.c   fsync of directories, one for all that wait
  *   location_probe.c  attaching and trying out
  *   location_meta.c   the files of the catalogue
+ *   location_format.c making an empty directory one
  */
 #ifndef QUARTET_STORAGE_LOCATION_DIR_H
 #define QUARTET_STORAGE_LOCATION_DIR_H
@@ -20,12 +21,17 @@
 
 enum { LOCATION_PATH_SIZE = sizeof("blob/xx/yy/") + BLOB_NAME_SIZE };
 
+/* More changes of its root than this need a restart. */
+enum { LOCATION_ROOTS = 16 };
+
 struct dir_sync;
 struct open_file;
 
 struct location_dir {
 	struct location location;
 	char *root;
+	char *old_roots[LOCATION_ROOTS]; /* whose names others may still have */
+	unsigned n_old_roots;
 	uint8_t store[STORE_UUID_SIZE];
 	struct queue queue;
 	struct io *io;
@@ -72,6 +78,12 @@ void location_forget_files(struct location_dir *d, uint64_t id);
 
 /* location_probe.c */
 void location_probe_start(struct location_dir *d, struct location_probe *probe);
+
+/* The attachment is over; what is under way ends with the old descriptors. */
+void location_detach(struct location_dir *d);
+
+/* location_format.c */
+void location_format_start(struct location_dir *d, struct location_format *format);
 
 /* location_meta.c */
 void location_meta_write_start(struct location_dir *d, struct location_meta_write *write);

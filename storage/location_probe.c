@@ -35,8 +35,8 @@ struct run {
 	struct io_op op;
 };
 
-static void
-detach(struct location_dir *d)
+void
+location_detach(struct location_dir *d)
 {
 	if (d->root_fd < 0)
 		return;
@@ -55,19 +55,45 @@ same_directory(int a, int b)
 }
 
 static enum err
+judge_marker(const struct location_marker *marker, unsigned index, const uint8_t *store,
+    struct errinfo *why)
+{
+	if (memcmp(marker->store, store, sizeof marker->store) != 0)
+		return errinfo_set(why, ERR_LOCATION_DOWN, "it belongs to another store");
+	if (marker->index != index)
+		return errinfo_set(why, ERR_LOCATION_DOWN,
+		    "it is location %u, configured as location %u: were two swapped?",
+		    marker->index + 1, index + 1);
+	return ERR_OK;
+}
+
+static enum err
 check_marker(int fd, unsigned index, const uint8_t *store, struct errinfo *why)
 {
 	struct location_marker marker;
 	enum err e = location_marker_read(fd, &marker, why);
 
+	return e == ERR_OK ? judge_marker(&marker, index, store, why) : e;
+}
+
+/* Is it the disk that the catalogue knows as this location? */
+static enum err
+check_disk(int fd, struct location_dir *d, struct location_probe *probe)
+{
+	struct errinfo *why = &probe->call.why;
+	struct location_marker marker;
+	enum err e = location_marker_read(fd, &marker, why);
+
+	if (e == ERR_OK)
+		e = judge_marker(&marker, d->location.index, d->store, why);
 	if (e != ERR_OK)
 		return e;
-	if (memcmp(marker.store, store, sizeof marker.store) != 0)
-		return errinfo_set(why, ERR_LOCATION_DOWN, "it belongs to another store");
-	if (marker.index != index)
+	(void)memcpy(probe->uuid, marker.location, sizeof probe->uuid);
+	if (probe->is_expected &&
+	    memcmp(probe->expected, marker.location, sizeof marker.location) != 0)
 		return errinfo_set(why, ERR_LOCATION_DOWN,
-		    "it is location %u, configured as location %u: were two swapped?",
-		    marker.index + 1, index + 1);
+		    "it is another disk than the one that was made this location last "
+		    "(quartet location replace)");
 	return ERR_OK;
 }
 
@@ -106,18 +132,24 @@ location_dir_check(const char *root, unsigned index, const uint8_t store[STORE_U
 }
 
 static enum err
-attach(struct location_dir *d, struct errinfo *why)
+attach(struct location_dir *d, struct location_probe *probe)
 {
-	int fd = open(d->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct errinfo *why = &probe->call.why;
 	enum err e;
+	int fd;
 
+	if (probe->detach) {
+		location_detach(d);
+		return errinfo_set(why, ERR_LOCATION_DOWN, "it was taken out");
+	}
+	fd = open(d->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
-		detach(d);
+		location_detach(d);
 		return errinfo_sys(why, ERR_LOCATION_DOWN, errno, "cannot open it");
 	}
-	e = check_marker(fd, d->location.index, d->store, why);
+	e = check_disk(fd, d, probe);
 	if (e != ERR_OK) {
-		detach(d);
+		location_detach(d);
 		(void)close(fd);
 		return ERR_LOCATION_DOWN;
 	}
@@ -125,7 +157,7 @@ attach(struct location_dir *d, struct errinfo *why)
 		(void)close(fd);
 		return ERR_OK;
 	}
-	detach(d);
+	location_detach(d);
 	if (d->calls > 1) { /* this probe is one */
 		(void)close(fd);
 		return errinfo_set(why, ERR_LOCATION_DOWN,
@@ -264,7 +296,7 @@ location_probe_start(struct location_dir *d, struct location_probe *probe)
 	struct location_call *call = &probe->call;
 	struct run *run = NULL;
 	struct statvfs fs;
-	enum err e = attach(d, &call->why);
+	enum err e = attach(d, probe);
 
 	probe->attached = e == ERR_OK;
 	if (e != ERR_OK) {
@@ -276,6 +308,10 @@ location_probe_start(struct location_dir *d, struct location_probe *probe)
 		probe->total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
 		/* File systems without a fixed number of inodes say 0 of 0. */
 		probe->free_inodes = fs.f_files == 0 ? UINT64_MAX : fs.f_favail;
+	}
+	if (probe->look_only) {
+		location_reply(d, call, ERR_OK);
+		return;
 	}
 	run = calloc(1, sizeof *run);
 	if (run == NULL) {

@@ -95,12 +95,14 @@ static json_t *
 location_object(struct report *r, unsigned i)
 {
 	struct mirror *m = r->call->env->mirror;
+	struct census_facts missing;
 	struct health_facts h;
 	struct sweep_facts s;
 	char since[ISOTIME_SIZE];
 
 	health_facts(m->health, i, &h);
 	sweep_facts(m->sweep, i, &s);
+	census_facts(m->census, &missing);
 	isotime_format(h.since_ms, since);
 	if (h.state != STATE_ONLINE)
 		note(r, 1, "location %u (%s) is %s: %s", i + 1, m->location[i]->name,
@@ -114,7 +116,7 @@ location_object(struct report *r, unsigned i)
 		    "location %u (%s) holds many files the catalogue does not know",
 		    i + 1, m->location[i]->name);
 	return json_pack(
-	    "{s:i,s:o,s:s,s:o,s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:i,s:I,s:s,s:I,s:I,s:o}",
+	    "{s:i,s:o,s:s,s:o,s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:i,s:I,s:s,s:I,s:I,s:o,s:I}",
 	    "number", (int)i + 1, "path", admin_text(bytes_of(m->location[i]->name)),
 	    "state", location_state_name(h.state), "reason",
 	    admin_text(bytes_of(h.reason)), "since", since, "engine", mirror_engine(m, i),
@@ -123,7 +125,7 @@ location_object(struct report *r, unsigned i)
 	    (json_int_t)h.probes, "stuck", (int)h.stuck, "reads", (int)h.reads, "read_us",
 	    (json_int_t)h.read_us, "sweep", sweep_name(s.state), "swept",
 	    (json_int_t)s.removed, "strangers", (json_int_t)s.strangers, "scrub",
-	    scrub_object(r, i));
+	    scrub_object(r, i), "missing", (json_int_t)missing.repairs[i]);
 }
 
 static json_t *

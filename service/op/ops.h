@@ -8,6 +8,7 @@
 #include "service/op/op.h"
 
 extern const struct op op_admin_gc;
+extern const struct op op_admin_location;
 extern const struct op op_admin_group_change;
 extern const struct op op_admin_group_get;
 extern const struct op op_admin_health;

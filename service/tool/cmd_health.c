@@ -89,6 +89,9 @@ print_location(json_t *l)
 	    total / (1024.0 * 1024.0 * 1024.0), text_of(l, "engine"), text_of(l, "path"));
 	if (text_of(l, "reason")[0] != '\0')
 		(void)printf("  (%s)", text_of(l, "reason"));
+	if (number_of(l, "missing") > 0)
+		(void)printf(
+		    "  %" JSON_INTEGER_FORMAT " copies to make", number_of(l, "missing"));
 	(void)putchar('\n');
 }
 

@@ -110,6 +110,7 @@ fake_kinds_of(struct location_call *call)
 	case LOCATION_META_READ:
 	case LOCATION_META_LIST:
 	case LOCATION_META_REMOVE:
+	case LOCATION_FORMAT:
 		return FAKE_META;
 	}
 	return 0;

@@ -234,6 +234,14 @@ a_location_is_offline_until_its_first_probe(void **state)
 	assert_int_equal(health_writable(b->health, 3), 7);
 }
 
+/* What the scrub says when it has looked through a location that was away. */
+static enum location_state
+look_through(struct bench *b, unsigned location)
+{
+	health_merged(b->health, location, health_absences(b->health, location));
+	return health_state(b->health, location);
+}
+
 static void
 every_answer_of_a_probe_has_its_state(void **state)
 {
@@ -241,17 +249,18 @@ every_answer_of_a_probe_has_its_state(void **state)
 		const struct verdict *verdict;
 		enum location_state state;
 	} rows[] = {
-	    {&down, STATE_OFFLINE},
 	    {&good, STATE_ONLINE},
 	    {&enospc, STATE_FULL},
 	    {&good, STATE_ONLINE},
 	    {&erofs, STATE_READONLY},
 	    {&down, STATE_OFFLINE},
 	    {&erofs, STATE_READONLY},
-	    {&good, STATE_ONLINE},
+	    {&good, STATE_REJOIN},
+	    {&enospc, STATE_FULL},
+	    {&good, STATE_REJOIN},
 	    {&eio, STATE_SUSPECT},
 	    {&down, STATE_OFFLINE},
-	    {&good, STATE_ONLINE},
+	    {&good, STATE_REJOIN},
 	    {&slow, STATE_SUSPECT},
 	};
 	struct bench *b = *state;
@@ -318,7 +327,8 @@ failures_are_judged_by_their_errno(void **state)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		(void)after_probe(b, 0, down);
-		assert_int_equal(after_probe(b, 0, good), STATE_ONLINE);
+		(void)after_probe(b, 0, good);
+		assert_int_equal(look_through(b, 0), STATE_ONLINE);
 		health_failed(b->health, 0, rows[i].sys, "write");
 		assert_int_equal(health_state(b->health, 0), rows[i].state);
 	}
@@ -395,7 +405,8 @@ a_probe_that_does_not_answer_makes_a_hung_location(void **state)
 	assert_int_equal(facts.stuck, 0);
 	assert_int_equal(after_probe(b, 0, good), STATE_SUSPECT);
 	assert_int_equal(after_probe(b, 0, good), STATE_SUSPECT);
-	assert_int_equal(after_probe(b, 0, good), STATE_ONLINE);
+	assert_int_equal(after_probe(b, 0, good), STATE_REJOIN);
+	assert_int_equal(look_through(b, 0), STATE_ONLINE);
 }
 
 static void
@@ -414,7 +425,174 @@ a_location_stays_hung_while_anything_is_stuck(void **state)
 	assert_int_equal(after_probe(b, 0, slow), STATE_HUNG);
 	assert_int_equal(after_probe(b, 0, down), STATE_OFFLINE);
 	health_stuck(b->health, 0, -1);
+	assert_int_equal(after_probe(b, 0, good), STATE_REJOIN);
+}
+
+/* A blob whose file lies in that leaf directory. */
+static uint64_t
+in_leaf(unsigned leaf)
+{
+	return (uint64_t)leaf * STORE_ID_BLOCK + 7;
+}
+
+static void
+who_was_away_is_believed_as_far_as_it_was_looked_through(void **state)
+{
+	struct bench *b = *state;
+	unsigned absences;
+
 	assert_int_equal(after_probe(b, 0, good), STATE_ONLINE);
+	assert_int_equal(health_may_read(b->health, 0, in_leaf(3)), READ_FIRST);
+	(void)after_probe(b, 0, down);
+	assert_int_equal(health_may_read(b->health, 0, in_leaf(3)), READ_NEVER);
+	assert_int_equal(after_probe(b, 0, good), STATE_REJOIN);
+	assert_int_equal(health_writable(b->health, 1), 1);
+	assert_int_equal(health_may_read(b->health, 0, in_leaf(3)), READ_LAST);
+	absences = health_absences(b->health, 0);
+	health_merged_to(b->health, 0, 4, absences);
+	assert_int_equal(health_may_read(b->health, 0, in_leaf(3)), READ_FIRST);
+	assert_int_equal(health_may_read(b->health, 0, in_leaf(4)), READ_LAST);
+	/* Away once more: what was looked at before does not count. */
+	(void)after_probe(b, 0, down);
+	(void)after_probe(b, 0, good);
+	health_merged_to(b->health, 0, 5, absences);
+	assert_int_equal(health_may_read(b->health, 0, in_leaf(3)), READ_LAST);
+	health_merged(b->health, 0, absences);
+	assert_int_equal(health_state(b->health, 0), STATE_REJOIN);
+	assert_int_equal(look_through(b, 0), STATE_ONLINE);
+	assert_int_equal(health_may_read(b->health, 0, in_leaf(4)), READ_FIRST);
+}
+
+/* Also one that is not there when the server starts, or was not when the last one ended. */
+static void
+a_location_that_comes_later_or_was_away_before_is_looked_through(void **state)
+{
+	struct bench *b = *state;
+
+	(void)after_probe(b, 0, down);
+	assert_int_equal(after_probe(b, 0, good), STATE_REJOIN);
+	health_was_away(b->health, 1);
+	assert_int_equal(after_probe(b, 1, good), STATE_REJOIN);
+	assert_int_equal(after_probe(b, 2, good), STATE_ONLINE);
+}
+
+static void
+an_empty_disk_is_read_from_where_it_is_filled(void **state)
+{
+	struct bench *b = *state;
+
+	(void)after_probe(b, 0, down);
+	health_is_new(b->health, 0, 1000, 0);
+	assert_int_equal(health_state(b->health, 0), STATE_OFFLINE);
+	assert_int_equal(after_probe(b, 0, good), STATE_NEW);
+	assert_int_equal(health_writable(b->health, 1), 1);
+	assert_int_equal(health_may_read(b->health, 0, 999), READ_NEVER);
+	assert_int_equal(health_may_read(b->health, 0, 1000), READ_FIRST);
+	health_is_new(b->health, 0, 1000, 500);
+	assert_int_equal(health_may_read(b->health, 0, 500), READ_FIRST);
+	assert_int_equal(health_may_read(b->health, 0, 501), READ_NEVER);
+	assert_int_equal(after_probe(b, 0, enospc), STATE_FULL);
+	assert_int_equal(health_may_read(b->health, 0, 501), READ_NEVER);
+	assert_int_equal(after_probe(b, 0, good), STATE_NEW);
+	health_filled(b->health, 0);
+	assert_int_equal(health_state(b->health, 0), STATE_ONLINE);
+	assert_int_equal(health_may_read(b->health, 0, 501), READ_FIRST);
+}
+
+/* If it was away while it was filled, what lies there is looked through afterwards. */
+static void
+a_new_disk_that_was_away_is_looked_through_when_it_is_filled(void **state)
+{
+	struct bench *b = *state;
+
+	(void)after_probe(b, 0, down);
+	health_is_new(b->health, 0, 1000, 999);
+	assert_int_equal(after_probe(b, 0, good), STATE_NEW);
+	(void)after_probe(b, 0, down);
+	assert_int_equal(after_probe(b, 0, good), STATE_NEW);
+	health_filled(b->health, 0);
+	assert_int_equal(health_state(b->health, 0), STATE_REJOIN);
+	assert_int_equal(look_through(b, 0), STATE_ONLINE);
+}
+
+static void
+what_the_operator_ordered_holds_until_he_takes_it_back(void **state)
+{
+	static const struct {
+		enum location_order order;
+		enum location_state state;
+		enum health_read may;
+	} rows[] = {
+	    {LOCATION_READONLY, STATE_READONLY, READ_FIRST},
+	    {LOCATION_DRAINED, STATE_DRAIN, READ_LAST},
+	};
+	struct bench *b = *state;
+	struct health_facts facts;
+
+	assert_int_equal(after_probe(b, 0, good), STATE_ONLINE);
+	for (size_t i = 0; i < 2; i++) {
+		health_order(b->health, 0, rows[i].order);
+		assert_int_equal(health_state(b->health, 0), rows[i].state);
+		health_facts(b->health, 0, &facts);
+		assert_non_null(strstr(facts.reason, "operator"));
+		assert_int_equal(health_may_read(b->health, 0, 1), rows[i].may);
+		assert_int_equal(health_writable(b->health, 4) & 1, 0);
+		assert_int_equal(after_probe(b, 0, good), rows[i].state);
+		assert_int_equal(after_probe(b, 0, enospc), rows[i].state);
+		assert_int_equal(after_probe(b, 0, down), STATE_OFFLINE);
+		assert_int_equal(after_probe(b, 0, good), rows[i].state);
+		health_order(b->health, 0, LOCATION_AS_IT_IS);
+		assert_int_equal(health_state(b->health, 0), STATE_REJOIN);
+		assert_int_equal(look_through(b, 0), STATE_ONLINE);
+	}
+}
+
+/* Nothing is written by a probe, and nothing stays open of a location that was taken out. */
+static void
+probes_keep_to_what_was_ordered(void **state)
+{
+	struct bench *b = *state;
+	struct location_probe *probe;
+
+	assert_int_equal(after_probe(b, 0, good), STATE_ONLINE);
+	health_order(b->health, 0, LOCATION_READONLY);
+	(void)after_probe(b, 0, good); /* was under way, perhaps */
+	wait_for_probe(b, 0);
+	probe = container_of(b->dummy[0].probe, struct location_probe, call);
+	assert_true(probe->look_only);
+	assert_false(probe->detach);
+	answer(b, 0, good);
+	health_order(b->health, 0, LOCATION_TAKEN_OUT);
+	assert_int_equal(health_state(b->health, 0), STATE_OFFLINE);
+	(void)after_probe(b, 0, good);
+	wait_for_probe(b, 0);
+	probe = container_of(b->dummy[0].probe, struct location_probe, call);
+	assert_true(probe->detach);
+	answer(b, 0, down);
+	/* Until it is probed again nobody knows whether it is there. */
+	health_order(b->health, 0, LOCATION_AS_IT_IS);
+	assert_int_equal(health_state(b->health, 0), STATE_OFFLINE);
+	(void)after_probe(b, 0, down);
+	assert_int_equal(after_probe(b, 0, good), STATE_REJOIN);
+}
+
+static void
+a_disk_is_told_by_its_uuid(void **state)
+{
+	static const uint8_t uuid[STORE_UUID_SIZE] = "the second disk";
+	struct bench *b = *state;
+	struct location_probe *probe;
+	uint8_t seen[STORE_UUID_SIZE];
+
+	assert_false(health_disk(b->health, 0, seen));
+	(void)after_probe(b, 0, good);
+	assert_true(health_disk(b->health, 0, seen));
+	health_expect(b->health, 0, uuid);
+	(void)after_probe(b, 0, good);
+	wait_for_probe(b, 0);
+	probe = container_of(b->dummy[0].probe, struct location_probe, call);
+	assert_true(probe->is_expected);
+	assert_memory_equal(probe->expected, uuid, sizeof uuid);
 }
 
 static void
@@ -488,6 +666,13 @@ main(void)
 	    BENCH(a_probe_that_is_slow_to_answer_makes_a_suspect_meanwhile),
 	    BENCH(a_probe_that_does_not_answer_makes_a_hung_location),
 	    BENCH(a_location_stays_hung_while_anything_is_stuck),
+	    BENCH(who_was_away_is_believed_as_far_as_it_was_looked_through),
+	    BENCH(a_location_that_comes_later_or_was_away_before_is_looked_through),
+	    BENCH(an_empty_disk_is_read_from_where_it_is_filled),
+	    BENCH(a_new_disk_that_was_away_is_looked_through_when_it_is_filled),
+	    BENCH(what_the_operator_ordered_holds_until_he_takes_it_back),
+	    BENCH(probes_keep_to_what_was_ordered),
+	    BENCH(a_disk_is_told_by_its_uuid),
 	    BENCH(suspects_are_written_to_only_while_the_quorum_needs_them),
 	    BENCH(a_location_with_less_to_do_and_quicker_answers_scores_better),
 	    BENCH(a_slow_answer_is_forgiven_while_nobody_asks_again),
