@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "replication/journal_recover.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "replication/meta_copy.h"
 #include "service/core/check.h"
 #include "service/core/log.h"
 #include "storage/location.h"
@@ -22,6 +24,7 @@ struct reading {
 	uint8_t store[STORE_UUID_SIZE];
 	uint64_t after;
 	struct journal_index index;
+	bool has_copy; /* of the catalogue */
 	enum err err;
 	struct errinfo why;
 	pthread_t thread;
@@ -51,6 +54,24 @@ struct recovery {
 	struct str rows;
 };
 
+/* Is there a copy of the catalogue, good or not? */
+static bool
+find_copy(const char *dir)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+	uint64_t seq;
+	int64_t time;
+	bool found = false;
+
+	if (d == NULL)
+		return false;
+	while (!found && (entry = readdir(d)) != NULL)
+		found = meta_copy_name_parse(bytes_of(entry->d_name), &seq, &time);
+	(void)closedir(d);
+	return found;
+}
+
 static void *
 read_journal(void *arg)
 {
@@ -62,6 +83,7 @@ read_journal(void *arg)
 		return NULL;
 	(void)snprintf(dir, sizeof dir, "%s/" LOCATION_META_DIR, r->root);
 	r->err = journal_index_read(dir, r->store, r->after, &r->index, &r->why);
+	r->has_copy = r->err == ERR_OK && find_copy(dir);
 	return NULL;
 }
 
@@ -263,13 +285,17 @@ release(struct recovery *v)
 	str_release(&v->rows);
 }
 
+/*
+ * A disk that has just replaced another lacks what that one had of the journal, until it has
+ * a copy of the catalogue, as every other location has: it is no witness.
+ */
 static void
 note_what_they_have(const struct recovery *v, struct journal_recovered *out)
 {
 	for (unsigned i = 0; i < v->config->n; i++) {
 		if (v->reading[i] == NULL)
 			continue;
-		out->at_hand++;
+		out->at_hand += v->reading[i]->has_copy;
 		out->has[i] = v->reading[i]->index.last_seq;
 	}
 }

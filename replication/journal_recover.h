@@ -31,7 +31,8 @@ struct journal_recovered {
 	struct journal_position at;
 	uint64_t terms; /* the first that may be used */
 	uint64_t applied; /* entries */
-	unsigned at_hand; /* journals */
+	unsigned
+	    at_hand; /* journals, of locations that have a copy of the catalogue too */
 	uint64_t has[LOCATIONS_MAX]; /* the last seq of each location, 0: nothing known */
 };
 

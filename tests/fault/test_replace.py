@@ -277,6 +277,24 @@ class Orders(Bed):
         self.check_all(self.there)
 
 
+    def test_a_new_disk_is_no_witness_when_the_metadata_are_lost(self):
+        """What the disk before had of the journal may be nowhere else but where nobody can look."""
+        self.fill(5)
+        self.take_away(2)
+        self.bed.wait_state(2, "offline")
+        self.tool(0, "location", "replace", "2")
+        self.client.close()
+        self.bed.kill()
+        self.assertFalse([name for name in os.listdir(os.path.join(self.place(2), "meta"))
+                          if name.startswith("copy-")])
+        shutil.rmtree(self.bed.env["QUARTET_META"])
+        os.rename(self.place(1), self.place(1) + ".away")
+        self.assertIn("2 of 4 journals", self.tool(1, "restore"))
+        os.rename(self.place(1) + ".away", self.place(1))
+        self.bed.up()
+        self.bed.wait_state(2, "online")
+        self.check_all(self.there)
+
     def test_another_disk_is_taken_when_the_operator_says_so(self):
         self.fill(5)
         self.take_away(2)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "replication/journal_recover.h"
+#include "replication/meta_copy.h"
 #include "storage/write.h"
 #include "tests/support/fake_io.h"
 #include "tests/support/folder.h"
@@ -88,6 +89,31 @@ end(struct stage *s)
 	s->j = NULL;
 }
 
+/* As each location has one from the first day on; here it only counts that it is there. */
+static void
+copy_path(struct stage *s, unsigned location, char out[160])
+{
+	char name[META_COPY_NAME_SIZE];
+
+	meta_copy_name(0, 1, name);
+	(void)snprintf(
+	    out, 160, "%s/%u/" LOCATION_META_DIR "/%s", s->rig.dir, location + 1, name);
+}
+
+static void
+put_first_copies(struct stage *s)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		char path[160];
+		int fd;
+
+		copy_path(s, i, path);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		(void)close(fd);
+	}
+}
+
 static int
 open_stage(void **state)
 {
@@ -105,6 +131,7 @@ open_stage(void **state)
 	assert_true(fd >= 0);
 	assert_ok(store_copy(s->rig.store, fd, &s->why), &s->why);
 	(void)close(fd);
+	put_first_copies(s);
 	begin(s);
 	*state = s;
 	return 0;
@@ -287,6 +314,23 @@ too_few_journals_are_not_enough_unless_accepted(void **state)
 	assert_ok(recover(s, true, true), &s->why);
 	assert_true(is_there(s, "a"));
 	/* The store that was never lost does not need them. */
+	assert_ok(recover(s, false, false), &s->why);
+}
+
+/* Its disk was replaced: what the one before had of the journal is not there. */
+static void
+a_location_without_a_copy_is_no_witness(void **state)
+{
+	struct stage *s = *state;
+	char path[160];
+
+	append_ok(s, "a");
+	end(s);
+	take_away(s, 0);
+	copy_path(s, 1, path);
+	assert_int_equal(unlink(path), 0);
+	assert_err(recover(s, true, false), ERR_DAMAGED);
+	assert_non_null(strstr(errinfo_text(&s->why), "2 of 4"));
 	assert_ok(recover(s, false, false), &s->why);
 }
 
@@ -491,6 +535,7 @@ main(void)
 	    TEST(what_was_taken_is_found_again),
 	    TEST(one_journal_less_is_no_loss),
 	    TEST(too_few_journals_are_not_enough_unless_accepted),
+	    TEST(a_location_without_a_copy_is_no_witness),
 	    TEST(a_missing_entry_is_no_silent_gap),
 	    TEST(one_location_that_fails_is_left_out_and_comes_back),
 	    TEST(what_too_few_took_never_comes_back),
