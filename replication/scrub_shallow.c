@@ -104,13 +104,26 @@ remove_file(struct scrub_lane *lane, bool quarantine)
 
 /* Files that no record names (architecture D64) */
 
+/*
+ * Of this process's ids only what nobody is at can be judged: an upload's is open until all
+ * its files are settled. Where a disk was away, perhaps replaced, and is back, some of them
+ * may lie that were removed from the others long since.
+ */
+static uint64_t
+ids_end(const struct scrub_lane *lane)
+{
+	const struct scrub *s = lane->scrub;
+
+	return lane->merging ? blob_ids_next(s->m->ids, s->ids_end) : s->ids_end;
+}
+
 static bool
 is_garbage(const struct scrub_lane *lane, const struct location_found *f)
 {
 	const struct scrub *s = lane->scrub;
 	bool known = true;
 
-	return f->id < s->ids_end && f->id >= s->keep_below && f->trailer_ok &&
+	return f->id < ids_end(lane) && f->id >= s->keep_below && f->trailer_ok &&
 	       !is_being_made(lane, f->id) && !pins_has(s->m->pins, f->id) &&
 	       blob_known(s->reader, f->id, lane->index, &known, NULL) == ERR_OK &&
 	       !known;
