@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "replication/health.h"
+#include "replication/health_sight.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,51 +10,6 @@
 #include "service/core/clock.h"
 
 enum { GOOD_PROBES = 3, SLOW_PROBE_MS = 2000, EWMA_SHIFT = 3 };
-
-/* One location as it is seen. */
-struct sight {
-	struct health *h;
-	struct location *location;
-	_Atomic enum location_state state; /* as it is told */
-	_Atomic enum location_state seen; /* ... by probes and users alone */
-	_Atomic unsigned reads;
-	_Atomic uint64_t read_us; /* exponentially weighted; fades while nobody reads */
-	_Atomic uint64_t
-	    late_us; /* what is out longer than others waited for it; fades, too */
-	_Atomic bool was_read; /* since the last probe */
-	_Atomic int stuck;
-	_Atomic uint64_t errors;
-	_Atomic unsigned good_probes; /* in a row */
-	pthread_mutex_t lock; /* of the texts and numbers below */
-	char reason[ERRINFO_TEXT_SIZE];
-	int64_t since_ms;
-	char seen_reason[ERRINFO_TEXT_SIZE];
-	uint64_t free_bytes, total_bytes, free_inodes, probes;
-	uint8_t disk[STORE_UUID_SIZE], expected[STORE_UUID_SIZE];
-	bool has_disk, is_expected;
-
-	/* Where it stands. */
-	_Atomic enum location_order order;
-	_Atomic bool is_doubtful, is_new;
-	_Atomic unsigned absences, merged; /* merged: leaves */
-	_Atomic uint64_t new_from, forgotten;
-
-	/* The probe; the loop's own. */
-	struct location_probe probe;
-	bool probing, overdue;
-	bool due; /* at once */
-	_Atomic bool answered;
-	uint64_t probed_ms;
-};
-
-struct health {
-	struct health_config config;
-	struct loop *loop;
-	struct loop_timer *tick;
-	struct piece *pages[LOCATIONS_MAX];
-	struct sight sight[LOCATIONS_MAX];
-	bool stopping;
-};
 
 static const char *const names[STATES] = {
     "online", "suspect", "full", "readonly", "hung", "offline", "rejoin", "new", "drain"};
@@ -67,87 +20,20 @@ location_state_name(enum location_state state)
 	return names[state];
 }
 
-static bool
-is_away(enum location_state seen)
-{
-	return seen == STATE_HUNG || seen == STATE_OFFLINE;
-}
-
-static const char *const order_reasons[LOCATION_ORDERS] = {
-    "",
-    "by order of the operator",
-    "by order of the operator",
-    "taken out by the operator",
-};
-
-/* What is told of what is seen. `reason` is set if it is not that of what is seen. */
-static enum location_state
-judge(const struct sight *s, const char **reason)
-{
-	static const enum location_state ordered[LOCATION_ORDERS] = {
-	    STATE_ONLINE, STATE_READONLY, STATE_DRAIN, STATE_OFFLINE};
-
-	if (s->order == LOCATION_TAKEN_OUT ||
-	    (s->order != LOCATION_AS_IT_IS && !is_away(s->seen))) {
-		*reason = order_reasons[s->order];
-		return ordered[s->order];
-	}
-	if (s->seen != STATE_ONLINE)
-		return s->seen;
-	if (s->is_new) {
-		*reason = "its disk was empty, and is being filled";
-		return STATE_NEW;
-	}
-	if (s->is_doubtful) {
-		*reason = "it was away, and is being looked through";
-		return STATE_REJOIN;
-	}
-	return STATE_ONLINE;
-}
-
-/* Something that matters has changed. With the lock, which is given back. */
-static void
-tell(struct sight *s)
-{
-	struct health *h = s->h;
-	char text[ERRINFO_TEXT_SIZE];
-	const char *reason = s->seen_reason;
-	enum location_state state = judge(s, &reason);
-	bool changed = s->state != state;
-
-	(void)snprintf(text, sizeof text, "%s", reason);
-	(void)snprintf(s->reason, sizeof s->reason, "%s", text);
-	if (changed) {
-		s->state = state;
-		s->since_ms = clock_wall_ms();
-	}
-	(void)pthread_mutex_unlock(&s->lock);
-	if (changed && h->config.changed != NULL)
-		h->config.changed(h->config.arg, s->location->index, state, text);
-}
-
-static void
-note_absence(struct sight *s)
-{
-	s->is_doubtful = true;
-	s->merged = 0;
-	s->absences++;
-}
-
 static void
 enter(struct sight *s, enum location_state seen, const char *reason)
 {
-	if (s->stuck > 0 && !is_away(seen)) {
+	if (s->stuck > 0 && !health_is_away(seen)) {
 		/* Whatever else is said of it, its disk still holds operations. */
 		seen = STATE_HUNG;
 		reason = "operations are still stuck";
 	}
 	(void)pthread_mutex_lock(&s->lock);
-	if (is_away(seen) && (seen != s->seen || !s->is_doubtful))
-		note_absence(s);
+	if (health_is_away(seen) && (seen != s->seen || !s->is_doubtful))
+		health_note_absence(s);
 	(void)snprintf(s->seen_reason, sizeof s->seen_reason, "%s", reason);
 	s->seen = seen;
-	tell(s);
+	health_tell(s);
 }
 
 static uint64_t
@@ -403,7 +289,7 @@ health_failed(struct health *h, unsigned location, int sys, const char *what)
 {
 	struct sight *s = &h->sight[location];
 
-	if (is_away(s->seen))
+	if (health_is_away(s->seen))
 		return; /* known, and for a probe to end */
 	if (sys == 0 || sys == ENOENT || sys == ENOMEM || sys == EMFILE || sys == ENFILE)
 		return;
@@ -422,154 +308,6 @@ health_stuck(struct health *h, unsigned location, int change)
 	s->stuck += change;
 	if (change > 0)
 		enter(s, STATE_HUNG, "an operation does not come back");
-}
-
-/* By its state alone. */
-static enum health_read
-may_read_at_all(const struct sight *s)
-{
-	switch (s->state) {
-	case STATE_ONLINE:
-	case STATE_FULL:
-	case STATE_READONLY:
-	case STATE_REJOIN:
-	case STATE_NEW:
-		return s->seen == STATE_SUSPECT ? READ_LAST : READ_FIRST;
-	case STATE_SUSPECT:
-	case STATE_DRAIN:
-		return READ_LAST;
-	case STATE_HUNG:
-	case STATE_OFFLINE:
-	case STATES:
-		break;
-	}
-	return READ_NEVER;
-}
-
-enum health_read
-health_may_read(const struct health *h, unsigned location, uint64_t id)
-{
-	const struct sight *s = &h->sight[location];
-	enum health_read may = may_read_at_all(s);
-
-	if (may == READ_NEVER || (!s->is_new && !s->is_doubtful))
-		return may;
-	if (s->is_new)
-		return id >= s->new_from || id <= s->forgotten ? may : READ_NEVER;
-	return blob_leaf(id) < s->merged ? may : READ_LAST;
-}
-
-void
-health_expect(struct health *h, unsigned location, const uint8_t uuid[STORE_UUID_SIZE])
-{
-	struct sight *s = &h->sight[location];
-
-	(void)pthread_mutex_lock(&s->lock);
-	s->is_expected = uuid != NULL;
-	if (uuid == NULL)
-		s->has_disk = false; /* the next one is */
-	if (uuid != NULL)
-		(void)memcpy(s->expected, uuid, sizeof s->expected);
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-bool
-health_disk(struct health *h, unsigned location, uint8_t uuid_out[STORE_UUID_SIZE])
-{
-	struct sight *s = &h->sight[location];
-	bool has;
-
-	(void)pthread_mutex_lock(&s->lock);
-	has = s->has_disk;
-	(void)memcpy(uuid_out, s->disk, sizeof s->disk);
-	(void)pthread_mutex_unlock(&s->lock);
-	return has;
-}
-
-void
-health_order(struct health *h, unsigned location, enum location_order order)
-{
-	struct sight *s = &h->sight[location];
-
-	(void)pthread_mutex_lock(&s->lock);
-	if (order == LOCATION_TAKEN_OUT && s->order != order)
-		note_absence(s);
-	if (s->order == LOCATION_TAKEN_OUT && s->order != order) {
-		/* What was seen of it is old. */
-		s->seen = STATE_OFFLINE;
-		(void)snprintf(
-		    s->seen_reason, sizeof s->seen_reason, "it was taken out until now");
-	}
-	s->order = order;
-	tell(s);
-}
-
-void
-health_was_away(struct health *h, unsigned location)
-{
-	struct sight *s = &h->sight[location];
-
-	(void)pthread_mutex_lock(&s->lock);
-	note_absence(s);
-	tell(s);
-}
-
-bool
-health_is_doubtful(const struct health *h, unsigned location)
-{
-	return h->sight[location].is_doubtful;
-}
-
-unsigned
-health_absences(const struct health *h, unsigned location)
-{
-	return h->sight[location].absences;
-}
-
-void
-health_merged_to(struct health *h, unsigned location, unsigned leaves, unsigned absences)
-{
-	struct sight *s = &h->sight[location];
-
-	(void)pthread_mutex_lock(&s->lock);
-	if (s->absences == absences)
-		s->merged = leaves;
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-void
-health_merged(struct health *h, unsigned location, unsigned absences)
-{
-	struct sight *s = &h->sight[location];
-
-	(void)pthread_mutex_lock(&s->lock);
-	if (s->absences == absences)
-		s->is_doubtful = false;
-	tell(s);
-}
-
-void
-health_is_new(struct health *h, unsigned location, uint64_t from, uint64_t forgotten)
-{
-	struct sight *s = &h->sight[location];
-
-	(void)pthread_mutex_lock(&s->lock);
-	s->new_from = from;
-	s->forgotten = forgotten;
-	if (!s->is_new)
-		s->is_doubtful = false; /* that was said of the disk before */
-	s->is_new = true;
-	tell(s);
-}
-
-void
-health_filled(struct health *h, unsigned location)
-{
-	struct sight *s = &h->sight[location];
-
-	(void)pthread_mutex_lock(&s->lock);
-	s->is_new = false;
-	tell(s);
 }
 
 void

@@ -173,6 +173,13 @@ load(struct roll_entry *e, struct errinfo *why)
 		    (struct bytes){(const char *)record, n}, &e->saved, why);
 	if (e1 == ERR_OK)
 		e1 = blob_forgotten(roll->reader, e->cursor_name, &e->forgotten, why);
+	if (e1 == ERR_DAMAGED) {
+		log_warning("location %u: what was known of it is lost: it is looked "
+			    "through (%s)",
+		    e->index + 1, errinfo_text(why));
+		e->saved = (struct roll_record){.is_doubtful = true};
+		e1 = ERR_OK;
+	}
 	if (e1 != ERR_OK)
 		return e1;
 	e->now = e->saved;

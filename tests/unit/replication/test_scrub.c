@@ -355,6 +355,67 @@ verify_tells_of_each_location(void **state)
 	assert_int_equal(rename(away, root), 0);
 }
 
+/* A location is away, without the copies of the first `n` blobs when it is back. */
+static void
+bounce(struct rig *rig, const struct blob *blob, unsigned n)
+{
+	char root[160], away[170];
+
+	(void)snprintf(root, sizeof root, "%s/%d", rig->dir, LOCATION + 1);
+	(void)snprintf(away, sizeof away, "%s.away", root);
+	assert_int_equal(rename(root, away), 0);
+	while (health_state(rig->mirror->health, LOCATION) != STATE_OFFLINE)
+		rig_run_for(rig, 5);
+	assert_int_equal(rename(away, root), 0);
+	for (unsigned i = 0; i < n; i++)
+		remove_copy(rig, LOCATION, &blob[i]);
+}
+
+/* Whatever was ordered about scrubbing; that holds on. */
+static void
+who_was_away_is_looked_through_though_scrubbing_is_off(void **state)
+{
+	struct rig *rig = *state;
+	struct blob blob[FILES];
+
+	store_files(rig, blob);
+	order(rig, SCRUB_STOP, SCRUB_SHALLOW, false);
+	bounce(rig, blob, 2);
+	rig_wait_until(rig, rig_all_online);
+	rig_wait_until(rig, puts_are_over);
+	assert_int_equal(blob_now(rig, blob[0].id).have, 15 - (1 << LOCATION));
+	assert_int_equal(blob_now(rig, blob[1].id).have, 15 - (1 << LOCATION));
+	assert_int_equal(blob_now(rig, blob[2].id).have, 15);
+	assert_int_equal(pass_at(rig, LOCATION, SCRUB_SHALLOW)->state, SCRUB_OFF);
+	assert_int_equal(pass_at(rig, LOCATION, SCRUB_SHALLOW)->missing, 2);
+}
+
+static bool
+it_has_stopped(struct rig *rig)
+{
+	return pass_at(rig, LOCATION, SCRUB_SHALLOW)->state == SCRUB_STOPPED;
+}
+
+/* And is not believed until the operator has looked. */
+static void
+who_comes_back_without_too_much_waits_for_the_operator(void **state)
+{
+	struct rig *rig = *state;
+	struct blob blob[FILES];
+
+	store_files(rig, blob);
+	bounce(rig, blob, FILES);
+	rig_wait_until(rig, it_has_stopped);
+	rig_run_for(rig, 300);
+	assert_int_equal(health_state(rig->mirror->health, LOCATION), STATE_REJOIN);
+	assert_int_equal(pass_at(rig, LOCATION, SCRUB_SHALLOW)->missing, 3);
+	order(rig, SCRUB_START, SCRUB_SHALLOW, false);
+	rig_wait_until(rig, rig_all_online);
+	rig_wait_until(rig, puts_are_over);
+	for (unsigned i = 0; i < FILES; i++)
+		assert_int_equal(blob_now(rig, blob[i].id).have, 15 - (1 << LOCATION));
+}
+
 int
 main(void)
 {
@@ -368,6 +429,8 @@ main(void)
 	    QUICK(listing_alone_decides_nothing),
 	    QUICK(an_uncounted_copy_that_is_good_is_counted),
 	    QUICK(verify_tells_of_each_location),
+	    QUICK(who_was_away_is_looked_through_though_scrubbing_is_off),
+	    QUICK(who_comes_back_without_too_much_waits_for_the_operator),
 	};
 
 	return run_with_both_engines(tests);
