@@ -10,10 +10,11 @@ hold over restarts until they are taken back.
 import os
 import random
 import shutil
+import subprocess
 import threading
 import urllib.parse
 
-from fault_test import Client, FaultBed, QUORUM, sanitizer_of_build
+from fault_test import Client, FaultBed, QUORUM, own_file_system, sanitizer_of_build
 from prometheus import parse
 from quartet_test import main, unittest, wait_until
 
@@ -164,6 +165,31 @@ del Replace
 
 
 class Orders(Bed):
+    def test_F28_the_drill_with_a_disk_that_is_mounted(self):
+        with own_file_system(128) as root:
+            try:
+                self.replace_mounted(root)
+            finally:
+                self.client.close()
+                self.bed.down()  # before it is unmounted
+
+    def replace_mounted(self, root):
+        self.bed.down()
+        self.bed.place(2, root)
+        self.bed.up()
+        self.fill(20)
+        for path, data in self.there.items():
+            self.assertEqual(self.client.get(path), (200, data), path)
+        self.tool(0, "location", "offline", "2")
+        image = os.path.join(os.path.dirname(root), "image")
+        for words in (["umount", root], ["mkfs.ext4", "-q", "-F", image],
+                      ["mount", "-o", "loop", image, root]):
+            subprocess.run(words, check=True, timeout=60)
+        os.mkdir(os.path.join(root, "loc"))
+        self.assertIn("is new", self.tool(0, "location", "replace", "2"))
+        self.bed.wait_state(2, "online")
+        self.check_all(self.there)
+
     def test_F28_a_restart_in_the_middle_and_the_old_disk_back(self):
         self.fill(60)
         self.bed.set("repair_files", "10")  # slow enough to be seen
