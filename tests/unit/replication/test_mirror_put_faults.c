@@ -74,11 +74,19 @@ survive_nth(struct rig *rig, struct trouble *t, unsigned n)
 	return failed > 0;
 }
 
+/* Else one of their operations may be the n-th. */
+static bool
+leaves_are_made(struct rig *rig)
+{
+	return blob_ids_quiet(rig->mirror->ids);
+}
+
 static void
 survive_all(struct rig *rig, struct trouble t, unsigned quorum)
 {
 	unsigned n = 1;
 
+	rig_wait_until(rig, leaves_are_made);
 	rig->mirror->write_quorum = quorum;
 	t.files = rig_files(rig, 3, "blob");
 	while (survive_nth(rig, &t, n))
