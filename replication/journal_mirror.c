@@ -124,6 +124,17 @@ wait_for(struct journal_mirror *j, uint64_t number, unsigned enough)
 	}
 }
 
+/* Until each lane that is there has the frame, or has failed. */
+static void
+wait_for_each(struct journal_mirror *j, uint64_t number)
+{
+	struct timespec until = deadline(j->all.deadline_ms);
+
+	while (count(j, number).may > 0)
+		if (pthread_cond_timedwait(&j->all.changed, &j->all.lock, &until) != 0)
+			return;
+}
+
 /* What is being written comes back, or hangs. */
 static void
 wait_until_back(struct journal_mirror *j)
@@ -241,7 +252,7 @@ take_out(struct journal_mirror *j, uint64_t entry)
 	wait_until_back(j);
 	join(j, WHATEVER_COMES);
 	send_frame(j);
-	wait_for(j, j->number, n_live(j));
+	wait_for_each(j, j->number);
 	leave_behind(j, j->number);
 	if (count(j, j->number).have >= j->config.copies ||
 	    !is_at_large(j, entry, j->number))
