@@ -194,6 +194,34 @@ blob_ids_free(struct blob_ids *ids)
 }
 
 /* Called with the lock held. */
+static void
+append(struct blob_ids *ids, struct open_id *o)
+{
+	o->prev = ids->last;
+	if (ids->last != NULL)
+		ids->last->next = o;
+	else
+		ids->first = o;
+	ids->last = o;
+	publish_oldest(ids);
+}
+
+bool
+blob_ids_reopen(struct blob_ids *ids, uint64_t id)
+{
+	struct open_id *o = calloc(1, sizeof *o);
+
+	if (o == NULL)
+		return false;
+	o->id = id;
+	(void)pthread_mutex_lock(&ids->lock);
+	CHECK(ids->last == NULL || ids->last->id < id);
+	append(ids, o);
+	(void)pthread_mutex_unlock(&ids->lock);
+	return true;
+}
+
+/* Called with the lock held. */
 static bool
 take(struct blob_ids *ids, struct open_id *o)
 {
@@ -205,13 +233,7 @@ take(struct blob_ids *ids, struct open_id *o)
 	if (ids->current.next == ids->current.end)
 		return false;
 	o->id = ids->current.next++;
-	o->prev = ids->last;
-	if (ids->last != NULL)
-		ids->last->next = o;
-	else
-		ids->first = o;
-	ids->last = o;
-	publish_oldest(ids);
+	append(ids, o);
 	return true;
 }
 
@@ -252,15 +274,33 @@ blob_ids_wait(struct blob_ids *ids, struct blob_ids_waiter *w)
 	loop_post(w->loop, &w->job);
 }
 
+/* Called with the lock held. Those at the ends are asked for most: the oldest, and those
+ * that are just being uploaded. */
+static struct open_id *
+find(struct blob_ids *ids, uint64_t id)
+{
+	struct open_id *up = ids->first, *down = ids->last;
+
+	while (up != NULL && up->id <= id && down->id >= id) {
+		if (up->id == id)
+			return up;
+		if (down->id == id)
+			return down;
+		up = up->next;
+		down = down->prev;
+		if (down == NULL)
+			break;
+	}
+	return NULL;
+}
+
 void
 blob_ids_close(struct blob_ids *ids, uint64_t id)
 {
 	struct open_id *o;
 
 	(void)pthread_mutex_lock(&ids->lock);
-	o = ids->first;
-	while (o != NULL && o->id != id)
-		o = o->next;
+	o = find(ids, id);
 	CHECK(o != NULL);
 	*(o->prev != NULL ? &o->prev->next : &ids->first) = o->next;
 	*(o->next != NULL ? &o->next->prev : &ids->last) = o->prev;
@@ -286,14 +326,12 @@ blob_ids_next(struct blob_ids *ids, uint64_t otherwise)
 bool
 blob_ids_is_open(struct blob_ids *ids, uint64_t id)
 {
-	const struct open_id *o;
+	bool is;
 
 	(void)pthread_mutex_lock(&ids->lock);
-	o = ids->first;
-	while (o != NULL && o->id < id)
-		o = o->next;
+	is = find(ids, id) != NULL;
 	(void)pthread_mutex_unlock(&ids->lock);
-	return o != NULL && o->id == id;
+	return is;
 }
 
 void

@@ -54,6 +54,9 @@ void blob_ids_free(struct blob_ids *ids);
 bool blob_ids_take(struct blob_ids *ids, uint64_t *id_out);
 void blob_ids_wait(struct blob_ids *ids, struct blob_ids_waiter *w);
 void blob_ids_close(struct blob_ids *ids, uint64_t id);
+/* An earlier process's id is open still: in ascending order, before the first is taken.
+ * False: no memory. */
+bool blob_ids_reopen(struct blob_ids *ids, uint64_t id);
 
 /* No id from here on was given out yet; `otherwise` if that is not known. */
 uint64_t blob_ids_next(struct blob_ids *ids, uint64_t otherwise);

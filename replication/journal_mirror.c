@@ -26,6 +26,7 @@ struct journal_mirror {
 	/* The writer's: */
 	bool settled; /* locations had their time to come */
 	struct str frame;
+	unsigned needed; /* lanes, for the entry that is being appended */
 	/* Under the lock: */
 	struct journal_position at;
 	struct journal_position before; /* the one before it, for take_back */
@@ -308,8 +309,8 @@ static struct tally
 offer(struct journal_mirror *j)
 {
 	send_frame(j);
-	wait_for(j, j->number, j->config.copies);
-	if (count(j, j->number).have < j->config.copies) {
+	wait_for(j, j->number, j->needed);
+	if (count(j, j->number).have < j->needed) {
 		/* What is known to have failed needs not be revoked. */
 		wait_until_back(j);
 		leave_behind(j, j->number);
@@ -335,20 +336,20 @@ append(struct journal_mirror *j, struct bytes rows, struct journal_position *out
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for the journal");
 	if (n_live(j) < j->n)
 		join(j, IN_TURN);
-	if (n_live(j) >= j->config.copies)
+	if (n_live(j) >= j->needed)
 		t = offer(j);
 	if (t.have + t.traces == 0) {
 		/* Those that were away may be back, and the others be away. */
 		join(j, AT_ONCE);
-		if (n_live(j) >= j->config.copies)
+		if (n_live(j) >= j->needed)
 			t = offer(j);
 	}
-	if (t.have < j->config.copies) {
+	if (t.have < j->needed) {
 		if (t.have + t.traces > 0)
 			take_out(j, j->number);
 		return errinfo_set(why, ERR_QUORUM,
 		    "%u locations took the change into the journal, %u are needed",
-		    t.have, j->config.copies);
+		    t.have, j->needed);
 	}
 	j->before = j->at;
 	j->at = (struct journal_position){h.term, h.seq, h.crc};
@@ -360,14 +361,15 @@ append(struct journal_mirror *j, struct bytes rows, struct journal_position *out
 }
 
 static enum err
-sink_append(struct journal_sink *sink, struct bytes rows, struct journal_position *out,
-    struct errinfo *why)
+sink_append(struct journal_sink *sink, struct bytes rows, bool with_bytes,
+    struct journal_position *out, struct errinfo *why)
 {
 	struct journal_mirror *j = mirror_of(sink);
 	enum err e;
 
 	let_them_come(j);
 	lock(j);
+	j->needed = with_bytes ? j->config.bytes_copies : j->config.copies;
 	e = append(j, rows, out, why);
 	unlock(j);
 	return e;
@@ -450,6 +452,8 @@ journal_mirror_new(const struct journal_mirror_config *config,
 	j->n = m->n;
 	if (j->config.copies > j->n)
 		j->config.copies = j->n;
+	if (j->config.bytes_copies > j->n)
+		j->config.bytes_copies = j->n;
 	j->at = config->at;
 	j->all.health = m->health;
 	j->all.file_bytes = config->file_bytes;

@@ -33,6 +33,7 @@ struct journal_mirror_config {
 	uint64_t has[LOCATIONS_MAX]; /* the last seq each location is known to have */
 	uint64_t term; /* the first that may be used */
 	unsigned copies; /* as wanted; never more than there are locations */
+	unsigned bytes_copies; /* of entries with bytes of files; likewise */
 	uint64_t file_bytes; /* a file is closed behind this size */
 	uint64_t backlog_bytes; /* at most, of one location */
 	uint64_t deadline_ms; /* for an entry; then it is given up */

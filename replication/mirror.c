@@ -10,6 +10,7 @@
 #include "replication/repair.h"
 #include "replication/roll.h"
 #include "replication/scrub.h"
+#include "replication/small.h"
 #include "replication/sweep.h"
 #include "service/core/check.h"
 
@@ -82,6 +83,8 @@ make_parts(struct mirror *m, const struct mirror_config *config, struct errinfo 
 	if (e == ERR_OK)
 		e = sweep_new(m, config->loop, s->sweep_limit, &m->sweep, why);
 	if (e == ERR_OK)
+		e = small_new(m, config->loop, s, &m->small, why);
+	if (e == ERR_OK)
 		e = gc_new(m, config->loop, &m->gc, why);
 	if (e == ERR_OK)
 		e = repair_new(m, config->loop, s, &m->repair, why);
@@ -139,6 +142,7 @@ mirror_start(struct mirror *m)
 	scrub_start(m->scrub);
 	census_start(m->census);
 	blob_ids_start(m->ids);
+	small_start(m->small);
 }
 
 void
@@ -147,6 +151,7 @@ mirror_stop_repairs(struct mirror *m)
 	m->stopping = true;
 	scrub_stop(m->scrub);
 	repair_stop(m->repair);
+	small_stop(m->small);
 }
 
 void
@@ -159,6 +164,18 @@ mirror_stop(struct mirror *m)
 	mirror_stop_repairs(m);
 	census_stop(m->census);
 	blob_ids_stop(m->ids);
+}
+
+unsigned
+mirror_copies(const struct mirror *m, const struct blob *blob)
+{
+	struct blob pack = {.have = 0};
+	unsigned n;
+
+	if (blob->pack != 0 && small_record(m->small, blob->pack, &pack, NULL) == ERR_OK)
+		blob = &pack;
+	n = (unsigned)__builtin_popcount(blob->have);
+	return blob->small && n < m->write_quorum ? m->write_quorum : n;
 }
 
 bool
@@ -175,6 +192,7 @@ mirror_quiet(const struct mirror *m)
 	       (m->gc == NULL || gc_quiet(m->gc)) &&
 	       (m->repair == NULL || repair_quiet(m->repair)) &&
 	       (m->scrub == NULL || scrub_quiet(m->scrub)) &&
+	       (m->small == NULL || small_quiet(m->small)) &&
 	       (m->sweep == NULL || sweep_quiet(m->sweep)) &&
 	       (m->health == NULL || health_quiet(m->health));
 }
@@ -193,6 +211,7 @@ mirror_free(struct mirror *m, uint64_t wait_ms)
 	scrub_free(m->scrub);
 	repair_free(m->repair);
 	census_free(m->census);
+	small_free(m->small);
 	sweep_free(m->sweep);
 	health_free(m->health);
 	blob_ids_free(m->ids);

@@ -9,8 +9,9 @@
  *   mirror_put_new -> mirror_put_open -> mirror_put_fill -> metadata commit by the caller
  *   -> mirror_put_commit, or mirror_put_abandon at any point instead.
  * When mirror_put_fill reports ERR_OK the bytes are durable at blob.have, at least W
- * locations. mirror_put_commit then sees to the locations that are late; everything else
- * is removed again without a trace.
+ * locations; or the blob is a small one, whose bytes the metadata commit makes durable at
+ * as many (small.h). mirror_put_commit then sees to the locations that are late;
+ * everything else is removed again without a trace.
  *
  * Reading: every byte is checked against its block's CRC before it is handed out; when a
  * location fails, is too slow, or has bad bytes, the next one is asked, and the catalogue
@@ -34,6 +35,7 @@ struct meta_copy;
 struct repair;
 struct roll;
 struct scrub;
+struct small;
 struct sweep;
 
 struct mirror {
@@ -45,6 +47,7 @@ struct mirror {
 	struct sweep *sweep;
 	struct gc *gc;
 	struct repair *repair;
+	struct small *small;
 	/* The owner's of the mirror, for who asks how they are; NULL: none. */
 	struct journal_mirror *journal;
 	struct meta_copy *meta_copy;
@@ -118,6 +121,11 @@ struct mirror_put_spec {
 	uint8_t md5_before[MD5_STATE_SIZE];
 	uint64_t node_id; /* 0: a new node */
 	struct bytes path; /* for the trailer; copied */
+	bool
+	    is_part; /* of something, and no file: however small, it goes to the locations */
+	/* Not 0: of a small file that is moved to the locations (small.h). The id stays the
+	 * caller's until mirror_put_own_id. */
+	uint64_t id;
 };
 
 struct mirror_put;
@@ -162,11 +170,16 @@ void mirror_put_commit(struct mirror_put *put);
  * swept by the next start if it turns out that nothing names them. Frees the put likewise.
  */
 void mirror_put_leave(struct mirror_put *put);
+/* The id it was given is closed with it from now on: before commit, or abandon. */
+void mirror_put_own_id(struct mirror_put *put);
 /* Give it up at any time; no `done` is called any more. Frees the put when all is clean.
  */
 void mirror_put_abandon(struct mirror_put *put);
 
 /* Reading */
+
+/* At how many locations the bytes of a blob are, one way or the other. */
+unsigned mirror_copies(const struct mirror *m, const struct blob *blob);
 
 /*
  * The bytes [first, first + n) of a blob, in order; n > 0. The pin is the source's until

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "replication/quorum.h"
+#include "replication/small.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
 
@@ -73,7 +74,7 @@ void
 mirror_put_free(struct mirror_put *put)
 {
 	CHECK(put->out == 0 && !put->digesting && put->body == NULL && put->only == NULL);
-	if (put->id != 0 && !put->leaves_file)
+	if (put->id != 0 && !put->leaves_file && !put->is_others)
 		blob_ids_close(put->m->ids, put->id);
 	if (!put->dismissed)
 		pool_dismiss(put->m->pool);
@@ -316,7 +317,10 @@ begin_copies(struct mirror_put *put)
 static void
 take_id(struct mirror_put *put)
 {
-	if (!blob_ids_take(put->m->ids, &put->id)) {
+	if (put->spec.id != 0) {
+		put->id = put->spec.id;
+		put->is_others = true;
+	} else if (!blob_ids_take(put->m->ids, &put->id)) {
 		put->id = 0;
 		put->waiting_for_id = true;
 		blob_ids_wait(put->m->ids, &put->id_waiter);
@@ -640,6 +644,18 @@ finish_copies(struct mirror_put *put, struct piece *piece, size_t n, uint64_t of
 	}
 }
 
+/* May the bytes ride in the journal? */
+static bool
+hold(struct mirror_put *put, const struct chunk *chunk)
+{
+	if (put->spec.id != 0 || put->spec.is_part)
+		return false;
+	put->blob.id = put->id;
+	put->held = small_hold(put->m->small, &put->blob, chunk->piece->data,
+	    put->spec.node_id, bytes_of(put->path));
+	return put->held != NULL;
+}
+
 /* One piece with data, table and trailer. */
 static enum err
 finish_small(struct mirror_put *put)
@@ -650,7 +666,7 @@ finish_small(struct mirror_put *put)
 
 	mirror_put_digest_chunk(put, chunk);
 	e = check_claims(put);
-	if (e == ERR_OK) {
+	if (e == ERR_OK && !hold(put, chunk)) {
 		n = pad(chunk);
 		write_footer(put, chunk->piece->data + n);
 		finish_copies(put, chunk->piece, n + 2 * BLOB_PAGE, 0);
@@ -719,8 +735,12 @@ filling(struct mirror_put *put)
 	put->quorum_ms = 0;
 	put->phase = PUT_FINISHING;
 	e = put->small ? finish_small(put) : finish_large(put);
-	if (e != ERR_OK)
+	if (e != ERR_OK) {
 		fail(put, e);
+	} else if (put->held != NULL) {
+		put->m->bytes_stored += put->received;
+		told(put);
+	}
 }
 
 static void

@@ -68,6 +68,8 @@ struct mirror_put {
 	unsigned out; /* location calls and metadata changes not yet back */
 	struct copy copy[LOCATIONS_MAX];
 	uint64_t id; /* 0: not taken yet */
+	bool is_others; /* the id: it is not closed with the put */
+	struct small_file *held; /* the journal takes the bytes; NULL: the locations do */
 	struct blob blob; /* for the caller */
 	struct errinfo why;
 	mirror_put_done_fn *done;

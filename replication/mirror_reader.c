@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "replication/fetch.h"
+#include "replication/small_read.h"
 #include "service/core/check.h"
 
 /* Where a part of the piece goes. */
@@ -23,6 +24,7 @@ enum {
 struct mirror_reader {
 	struct reader base;
 	struct copies copies;
+	uint64_t begin; /* where in the blob the file begins */
 	struct segment segment[FETCH_SEGMENTS_MAX];
 	const struct range *v; /* what is asked for */
 	size_t n, next; /* ranges; the first that is not done */
@@ -92,7 +94,7 @@ plan_portion(struct mirror_reader *r, size_t room)
 		struct part *part = &r->part[r->n_parts];
 
 		if (r->into < range->size) {
-			part->n = add_blocks(c, range->offset + r->into,
+			part->n = add_blocks(c, r->begin + range->offset + r->into,
 			    range->size - r->into, room, &part->at);
 			if (part->n == 0)
 				return;
@@ -222,20 +224,28 @@ enum err
 mirror_reader(struct mirror *m, struct loop *loop, const struct blob *blob,
     struct reader **out, struct errinfo *why)
 {
+	struct blob now = *blob;
 	struct mirror_reader *r;
-	enum err e;
+	struct piece *piece;
+	uint64_t base;
+	enum err e = small_read_find(m, &now, &piece, &base, why);
 
+	if (e != ERR_OK)
+		return e;
+	if (piece != NULL)
+		return small_reader(m, loop, piece, (size_t)blob->length, out, why);
 	if (!pool_admit(m->pool))
 		return errinfo_set(why, ERR_BUSY, "too many transfers at once");
 	r = calloc(1, sizeof *r);
 	e = r == NULL ? errinfo_set(why, ERR_NO_MEMORY, "no memory to read a file")
-		      : copies_init(&r->copies, m, loop, blob, r->segment, why);
+		      : copies_init(&r->copies, m, loop, &now, r->segment, why);
 	if (e != ERR_OK) {
 		free(r);
 		pool_dismiss(m->pool);
 		return e;
 	}
 	r->base = (struct reader){.ops = &ops, .size_bytes = blob->length};
+	r->begin = base;
 	m->work++;
 	*out = &r->base;
 	return ERR_OK;

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replication/small.h"
 #include "service/core/check.h"
 #include "service/core/kill_point.h"
 
@@ -174,12 +175,24 @@ mirror_put_settle(struct mirror_put *put)
 	mirror_put_free(put);
 }
 
+/* The metadata name it, or may: it closes the id when it has moved the bytes. */
+static void
+pass_on_held(struct mirror_put *put)
+{
+	if (put->held == NULL)
+		return;
+	small_committed(put->m->small, put->held);
+	put->held = NULL;
+	put->is_others = true;
+}
+
 /* The caller has done with a put that was filled. */
 static void
 settle_as(struct mirror_put *put, enum put_phase phase)
 {
 	MAGIC_CHECK(put, PUT_MAGIC);
 	CHECK(put->phase == PUT_DONE);
+	pass_on_held(put);
 	put->phase = phase;
 	loop_timer_set(put->timer, WATCH_MS);
 	mirror_put_dismiss(put);
@@ -201,12 +214,21 @@ mirror_put_leave(struct mirror_put *put)
 }
 
 void
+mirror_put_own_id(struct mirror_put *put)
+{
+	put->is_others = false;
+}
+
+void
 mirror_put_abandon(struct mirror_put *put)
 {
 	MAGIC_CHECK(put, PUT_MAGIC);
 	CHECK(put->phase < PUT_COMMITTED);
 	put->phase = PUT_ABANDONED;
 	put->done = NULL;
+	if (put->held != NULL)
+		small_dropped(put->m->small, put->held);
+	put->held = NULL;
 	loop_timer_set(put->timer, WATCH_MS);
 	if (put->body != NULL)
 		source_close(put->body);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "replication/fetch.h"
+#include "replication/small_read.h"
 #include "service/core/check.h"
 
 struct mirror_source {
@@ -161,23 +162,30 @@ enum err
 mirror_source(struct mirror *m, struct loop *loop, const struct blob *blob,
     uint64_t first, uint64_t n, struct source **out, struct errinfo *why)
 {
+	struct blob now = *blob;
 	struct mirror_source *s;
-	enum err e;
+	struct piece *piece;
+	uint64_t base;
+	enum err e = small_read_find(m, &now, &piece, &base, why);
 
 	CHECK(n > 0 && first + n <= blob->length);
+	if (e != ERR_OK)
+		return e;
+	if (piece != NULL)
+		return small_source(m, piece, (size_t)first, (size_t)n, out, why);
 	if (!pool_admit(m->pool))
 		return errinfo_set(why, ERR_BUSY, "too many transfers at once");
 	s = calloc(1, sizeof *s);
 	e = s == NULL ? errinfo_set(why, ERR_NO_MEMORY, "no memory to read a file")
-		      : copies_init(&s->copies, m, loop, blob, &s->segment, why);
+		      : copies_init(&s->copies, m, loop, &now, &s->segment, why);
 	if (e != ERR_OK) {
 		free(s);
 		pool_dismiss(m->pool);
 		return e;
 	}
 	s->base.ops = &ops;
-	s->at = first;
-	s->end = first + n;
+	s->at = base + first;
+	s->end = base + first + n;
 	m->work++;
 	*out = &s->base;
 	return ERR_OK;
@@ -186,7 +194,8 @@ mirror_source(struct mirror *m, struct loop *loop, const struct blob *blob,
 void
 mirror_source_quietly(struct source *source)
 {
-	container_of(source, struct mirror_source, base)->copies.quiet = true;
+	if (source->ops == &ops) /* else it is in memory */
+		container_of(source, struct mirror_source, base)->copies.quiet = true;
 }
 
 void

@@ -14,6 +14,7 @@
 #include "service/core/clock.h"
 #include "storage/accounts.h"
 #include "storage/blob_file.h"
+#include "storage/blob_pack.h"
 #include "storage/nodes.h"
 #include "storage/store_replay.h"
 
@@ -285,6 +286,42 @@ put_some(
 	return ERR_OK;
 }
 
+struct pack_found {
+	struct blob_pack_found found;
+	struct turnstile *turnstile;
+};
+
+static void
+pack_is_put(struct change *change)
+{
+	struct blob_pack_found *found =
+	    container_of(change, struct blob_pack_found, change);
+
+	came_back(container_of(found, struct pack_found, found)->turnstile);
+}
+
+/* Before their members. */
+static enum err
+put_packs(struct building *b, struct errinfo *why)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < b->files.n_packs && e == ERR_OK; i++) {
+		struct pack_found p = {
+		    .found = {.change = {.done = pack_is_put}, .blob = b->files.pack[i]},
+		    .turnstile = &b->turnstile,
+		};
+
+		submitted(&b->turnstile);
+		blob_pack_found(b->store, &p.found);
+		wait_for_all(&b->turnstile);
+		e = p.found.change.err;
+		if (e != ERR_OK)
+			*why = p.found.change.why;
+	}
+	return e;
+}
+
 static enum err
 put_files(struct building *b, struct errinfo *why)
 {
@@ -322,6 +359,8 @@ fill(struct building *b, const struct store_config *config, struct errinfo *why)
 		e = find_owner(b, why);
 		if (e == ERR_OK)
 			e = make_containers(b, why);
+		if (e == ERR_OK)
+			e = put_packs(b, why);
 		if (e == ERR_OK)
 			e = put_files(b, why);
 		store_reader_free(b->reader);

@@ -11,7 +11,8 @@
  *   of several files with one path    the latest gets the name; each other one NAME~ID
  *   a path that is known in part      /lost+found/ID
  *
- * so replaced and deleted versions whose bytes are still there come back, too.
+ * so replaced and deleted versions whose bytes are still there come back, too; those of
+ * small files that share a file (storage/blob_pack.h) stay there for long.
  *
  * Thread: any; blocks. No server may run, and there must be no store in meta_dir.
  */

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "storage/blob_pack.h"
 #include "storage/blob_scan.h"
 #include "storage/location.h"
 
@@ -16,11 +18,22 @@ struct collecting {
 	unsigned location;
 };
 
-static enum err
-found(void *arg, const struct blob_trailer *t, struct errinfo *why)
+static void
+passed(void *arg, const char *path, const struct errinfo *reason)
 {
 	const struct collecting *c = arg;
-	struct rebuild_files *all = c->files;
+	char text[TEXT_SIZE];
+
+	c->files->passed++;
+	(void)snprintf(
+	    text, sizeof text, "%s is passed over: %s", path, errinfo_text(reason));
+	c->config->tell(c->config->arg, text);
+}
+
+static enum err
+add(struct rebuild_files *all, const struct blob *blob, struct bytes path,
+    struct errinfo *why)
+{
 	struct rebuild_file *f;
 
 	if (all->n == all->room) {
@@ -34,28 +47,84 @@ found(void *arg, const struct blob_trailer *t, struct errinfo *why)
 		all->room = room;
 	}
 	f = &all->file[all->n];
-	*f = (struct rebuild_file){.blob = {.id = t->id,
-				       .length = t->length,
-				       .have = (location_map)(1u << c->location),
-				       .created_ms = t->created_ms},
-	    .path = strndup(t->path.n == 0 ? "" : t->path.p, t->path.n)};
-	(void)memcpy(f->blob.md5, t->md5, MD5_SIZE);
+	*f = (struct rebuild_file){
+	    .blob = *blob, .path = strndup(path.n == 0 ? "" : path.p, path.n)};
 	if (f->path == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a path");
 	all->n++;
 	return ERR_OK;
 }
 
-static void
-passed(void *arg, const char *path, const struct errinfo *reason)
+/* The index of a pack; malloc'd, *whole is what to free. */
+static enum err
+read_index(int fd, uint64_t length, char **whole, struct bytes *out, struct errinfo *why)
+{
+	uint8_t tail[BLOB_PACK_TAIL];
+	uint64_t at;
+	enum err e = ERR_DAMAGED;
+
+	if (length >= sizeof tail &&
+	    pread(fd, tail, sizeof tail, (off_t)(length - sizeof tail)) == sizeof tail)
+		e = blob_pack_tail(tail, length, &at, why);
+	else
+		(void)errinfo_set(why, e, "it has no index");
+	if (e != ERR_OK)
+		return e;
+	*whole = malloc((size_t)(length - at));
+	if (*whole == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an index");
+	*out = (struct bytes){*whole, (size_t)(length - at)};
+	return pread(fd, *whole, out->n, (off_t)at) == (ssize_t)out->n
+		   ? blob_pack_index_check(*out, why)
+		   : errinfo_set(why, ERR_DAMAGED, "its index cannot be read");
+}
+
+/* The members of a pack are files without copies of their own. */
+static enum err
+found_pack(
+    const struct collecting *c, int fd, const struct blob *pack, struct errinfo *why)
+{
+	struct errinfo reason = {.code = ERR_OK};
+	struct blob_pack_entry entry;
+	struct bytes index;
+	char *whole = NULL;
+	enum err e = read_index(fd, pack->length, &whole, &index, &reason);
+
+	if (e != ERR_OK) {
+		char text[64];
+
+		(void)snprintf(text, sizeof text, "pack %llu of location %u",
+		    (unsigned long long)pack->id, c->location + 1);
+		passed((void *)(uintptr_t)c, text, &reason);
+		free(whole);
+		return e == ERR_NO_MEMORY ? errinfo_set(why, e, "no memory") : ERR_OK;
+	}
+	e = add(c->files, pack, BYTES(BLOB_PACK_PATH), why);
+	while (e == ERR_OK && blob_pack_index_next(&index, &entry)) {
+		struct blob member = {.id = entry.id,
+		    .length = entry.length,
+		    .pack = pack->id,
+		    .pack_at = entry.at};
+
+		(void)memcpy(member.md5, entry.md5, MD5_SIZE);
+		e = add(c->files, &member, entry.path, why);
+	}
+	free(whole);
+	return e;
+}
+
+static enum err
+found(void *arg, int fd, const struct blob_trailer *t, struct errinfo *why)
 {
 	const struct collecting *c = arg;
-	char text[TEXT_SIZE];
+	struct blob blob = {.id = t->id,
+	    .length = t->length,
+	    .have = (location_map)(1u << c->location),
+	    .created_ms = t->created_ms};
 
-	c->files->passed++;
-	(void)snprintf(
-	    text, sizeof text, "%s is passed over: %s", path, errinfo_text(reason));
-	c->config->tell(c->config->arg, text);
+	(void)memcpy(blob.md5, t->md5, MD5_SIZE);
+	return bytes_is(t->path, BLOB_PACK_PATH) ? found_pack(c, fd, &blob, why)
+						 : add(c->files, &blob, t->path, why);
 }
 
 /* Which store is it? False: this location is not at hand. */
@@ -140,6 +209,29 @@ merge(struct rebuild_files *all)
 		all->last_id = all->file[kept - 1].blob.id;
 }
 
+/* Packs out of the list. */
+static enum err
+set_packs_apart(struct rebuild_files *all, struct errinfo *why)
+{
+	size_t kept = 0;
+
+	all->pack = calloc(all->n, sizeof *all->pack);
+	if (all->pack == NULL)
+		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a list of packs");
+	for (size_t i = 0; i < all->n; i++) {
+		struct rebuild_file *f = &all->file[i];
+
+		if (strcmp(f->path, BLOB_PACK_PATH) != 0) {
+			all->file[kept++] = *f;
+			continue;
+		}
+		all->pack[all->n_packs++] = f->blob;
+		free(f->path);
+	}
+	all->n = kept;
+	return ERR_OK;
+}
+
 static void
 give_names(struct rebuild_files *all)
 {
@@ -166,9 +258,10 @@ rebuild_files_collect(
 		return e;
 	merge(out);
 	for (size_t i = 0; i < out->n; i++)
-		out->file[i].blob.want = want;
+		out->file[i].blob.want = out->file[i].blob.pack == 0 ? want : 0;
+	e = set_packs_apart(out, why);
 	give_names(out);
-	return ERR_OK;
+	return e;
 }
 
 void
@@ -177,4 +270,5 @@ rebuild_files_release(struct rebuild_files *files)
 	for (size_t i = 0; i < files->n; i++)
 		free(files->file[i].path);
 	free(files->file);
+	free(files->pack);
 }

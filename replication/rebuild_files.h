@@ -10,7 +10,7 @@
 #include "storage/blob.h"
 
 struct rebuild_file {
-	struct blob blob; /* with all locations that have it */
+	struct blob blob; /* with all locations that have it; or of a pack's member */
 	char *path; /* at upload; may be the end of one only */
 	bool has_name; /* false: a later file has the same path */
 };
@@ -18,6 +18,8 @@ struct rebuild_file {
 struct rebuild_files {
 	struct rebuild_file *file; /* by path, of one path the latest first */
 	size_t n, room;
+	struct blob *pack; /* what members are in; no files of their own */
+	size_t n_packs;
 	uint64_t last_id;
 	uint64_t passed;
 	unsigned at_hand;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replication/small.h"
 #include "service/core/check.h"
 #include "service/core/log.h"
 
@@ -83,6 +84,8 @@ is_garbage(struct lane *lane, const struct location_found *f)
 
 	if (f->id >= s->ids_end)
 		return false; /* this process's */
+	if (small_is_moving(s->m->small, f->id))
+		return false; /* this one's, too */
 	if (lane->list.tmp)
 		return true;
 	if (blob_known(s->reader, f->id, lane->index, &known, NULL) != ERR_OK || known)
@@ -182,6 +185,25 @@ step(struct lane *lane)
 	location_submit(s->m->location[lane->index], &lane->list.call);
 }
 
+static bool
+may_run(const struct sweep *s, unsigned location)
+{
+	enum location_state state = health_state(s->m->health, location);
+
+	return state != STATE_OFFLINE && state != STATE_HUNG && state != STATE_READONLY &&
+	       state != STATE_DRAIN;
+}
+
+bool
+sweep_rests(const struct sweep *s)
+{
+	for (unsigned i = 0; i < s->m->n; i++)
+		if (s->lane[i].state == SWEEP_RUNNING || s->lane[i].busy ||
+		    (s->lane[i].state == SWEEP_WAITING && may_run(s, i)))
+			return false;
+	return true;
+}
+
 static void
 look(void *arg)
 {
@@ -190,11 +212,8 @@ look(void *arg)
 
 	for (unsigned i = 0; i < s->m->n; i++) {
 		struct lane *lane = &s->lane[i];
-		enum location_state state = health_state(s->m->health, i);
 
-		if (lane->state == SWEEP_WAITING && !lane->busy &&
-		    state != STATE_OFFLINE && state != STATE_HUNG &&
-		    state != STATE_READONLY && state != STATE_DRAIN) {
+		if (lane->state == SWEEP_WAITING && !lane->busy && may_run(s, i)) {
 			lane->state = SWEEP_RUNNING;
 			lane->block = s->oldest / STORE_ID_BLOCK;
 			lane->unknown = 0;

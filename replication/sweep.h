@@ -35,6 +35,9 @@ bool sweep_quiet(const struct sweep *sweep);
 /* Only when quiet. */
 void sweep_free(struct sweep *sweep);
 
+/* Nothing is swept now, nor will be before a location comes that is away. */
+bool sweep_rests(const struct sweep *sweep);
+
 /* Any thread. */
 void sweep_facts(struct sweep *sweep, unsigned location, struct sweep_facts *out);
 

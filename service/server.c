@@ -385,6 +385,7 @@ open_journal(struct server *s, struct errinfo *why)
 	    .at = s->recovered.at,
 	    .term = s->recovered.terms,
 	    .copies = n_journals(settings),
+	    .bytes_copies = (unsigned)settings->write_quorum,
 	    .file_bytes = settings->journal_file,
 	    .backlog_bytes = settings->journal_backlog,
 	    .deadline_ms = settings->io_deadline,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Record, little-endian: version 1 (1) | CRC32C of blob id and all that follows (4) |
- * length (8) | MD5 (16) | have (1) | want (1) | references (4) | created (8).
+ * length (8) | MD5 (16) | have (1) | want, and SMALL (1) | references (4) | created (8);
+ * version 2, of members of a pack, also: pack (8) | where in it (8).
  */
 #include "storage/blob.h"
 
@@ -15,55 +16,72 @@
 
 enum {
 	VERSION = 1,
+	VERSION_PACKED = 2,
 	AT_CRC = 1,
 	AT_REST = 5,
-	RECORD_SIZE = BLOB_RECORD_SIZE,
-	LOCATIONS = 8,
+	AT_PACK = 43,
+	RECORD_SIZE = AT_PACK,
+	PACKED_RECORD_SIZE = BLOB_RECORD_SIZE,
+	LOCATIONS = 7,
+	SMALL = 0x80, /* beside `want` */
 	REPAIR_ROW_SIZE = 12, /* as in blob_repairs.c */
 	LOST_PAUSE_MS = 1000,
 };
 
 static uint32_t
-record_crc(uint64_t id, const uint8_t *record)
+record_crc(uint64_t id, const uint8_t *record, size_t size)
 {
 	uint8_t bytes[8];
 
 	pack_store(bytes, id, sizeof bytes);
-	return crc32c(
-	    crc32c(0, bytes, sizeof bytes), record + AT_REST, RECORD_SIZE - AT_REST);
+	return crc32c(crc32c(0, bytes, sizeof bytes), record + AT_REST, size - AT_REST);
 }
 
-void
+size_t
 blob_encode(const struct blob *blob, uint8_t record[BLOB_RECORD_SIZE])
 {
-	record[0] = VERSION;
+	size_t size = blob->pack == 0 ? RECORD_SIZE : PACKED_RECORD_SIZE;
+
+	record[0] = blob->pack == 0 ? VERSION : VERSION_PACKED;
 	pack_store(record + AT_REST, blob->length, 8);
 	(void)memcpy(record + AT_REST + 8, blob->md5, MD5_SIZE);
 	record[AT_REST + 24] = blob->have;
-	record[AT_REST + 25] = blob->want;
+	record[AT_REST + 25] = (uint8_t)(blob->want | (blob->small ? SMALL : 0));
 	pack_store(record + AT_REST + 26, blob->references, 4);
 	pack_store(record + AT_REST + 30, (uint64_t)blob->created_ms, 8);
-	pack_store(record + AT_CRC, record_crc(blob->id, record), 4);
+	if (blob->pack != 0) {
+		pack_store(record + AT_PACK, blob->pack, 8);
+		pack_store(record + AT_PACK + 8, blob->pack_at, 8);
+	}
+	pack_store(record + AT_CRC, record_crc(blob->id, record, size), 4);
+	return size;
 }
 
 enum err
 blob_decode(uint64_t id, struct bytes value, struct blob *out, struct errinfo *why)
 {
 	const uint8_t *p = (const uint8_t *)value.p;
+	bool is_packed = value.n == PACKED_RECORD_SIZE;
 
-	if (value.n != RECORD_SIZE || p[0] != VERSION ||
-	    pack_load(p + AT_CRC, 4) != record_crc(id, p))
+	if ((value.n != RECORD_SIZE && !is_packed) ||
+	    p[0] != (is_packed ? VERSION_PACKED : VERSION) ||
+	    pack_load(p + AT_CRC, 4) != record_crc(id, p, value.n))
 		return errinfo_set(why, ERR_DAMAGED, "record of blob %llu is damaged",
 		    (unsigned long long)id);
 	*out = (struct blob){
 	    .id = id,
 	    .length = pack_load(p + AT_REST, 8),
 	    .have = p[AT_REST + 24],
-	    .want = p[AT_REST + 25],
+	    .want = (location_map)(p[AT_REST + 25] & ~SMALL),
+	    .small = (p[AT_REST + 25] & SMALL) != 0,
 	    .references = (uint32_t)pack_load(p + AT_REST + 26, 4),
 	    .created_ms = (int64_t)pack_load(p + AT_REST + 30, 8),
 	};
 	(void)memcpy(out->md5, p + AT_REST + 8, MD5_SIZE);
+	if (is_packed) {
+		out->pack = pack_load(p + AT_PACK, 8);
+		out->pack_at = pack_load(p + AT_PACK + 8, 8);
+	}
 	return ERR_OK;
 }
 
@@ -80,11 +98,10 @@ blob_load(struct db_txn *txn, uint64_t id, struct blob *out, struct errinfo *why
 static enum err
 store(struct write *w, const struct blob *blob, bool is_new, struct errinfo *why)
 {
-	uint8_t record[RECORD_SIZE];
+	uint8_t record[BLOB_RECORD_SIZE];
 	struct key key = key_id(blob->id);
-	struct bytes value = {(const char *)record, sizeof record};
+	struct bytes value = {(const char *)record, blob_encode(blob, record)};
 
-	blob_encode(blob, record);
 	return is_new ? db_append(w->txn, DB_BLOB, key_bytes(&key), value, why)
 		      : db_put(w->txn, DB_BLOB, key_bytes(&key), value, why);
 }
@@ -102,6 +119,8 @@ repair_rows(struct write *w, const struct blob *blob, bool add, struct errinfo *
 	unsigned copies = (unsigned)__builtin_popcount(blob->have);
 	static const char row[REPAIR_ROW_SIZE]; /* no attempts yet, at once */
 
+	if (blob->small)
+		return ERR_OK;
 	for (unsigned l = 0; l < LOCATIONS; l++) {
 		struct key key = key_urep(copies, l, blob->id);
 		enum err e;
@@ -121,12 +140,22 @@ enum err
 blob_write_new(struct write *w, const struct blob *blob, struct errinfo *why)
 {
 	struct blob record = *blob;
+	struct key key = key_id(blob->id);
 	enum err e;
 
-	CHECK(blob->id != 0 && blob->have != 0 && (blob->have & ~blob->want) == 0);
+	CHECK(blob->id != 0 && (blob->have != 0) == (!blob->small && blob->pack == 0) &&
+	      (blob->have & ~blob->want) == 0);
 	record.references = 1;
 	record.created_ms = w->now_ms;
 	e = store(w, &record, true, why);
+	if (e == ERR_OK && blob->small && !w->has_bytes)
+		e = store_need(w, STORE_SMALL, why);
+	if (e == ERR_OK && blob->small) {
+		w->has_bytes = true;
+		e = db_put(w->txn, DB_SMALL, key_bytes(&key), blob->small_row, why);
+	}
+	if (e == ERR_OK && blob->pack != 0)
+		e = blob_write_ref(w, blob->pack, why);
 	return e == ERR_OK ? repair_rows(w, &record, true, why) : e;
 }
 
@@ -201,7 +230,13 @@ blob_write_unref(struct write *w, uint64_t id, struct errinfo *why)
 		return e;
 	if (--blob.references > 0)
 		return store(w, &blob, false, why);
+	if (blob.pack != 0) { /* which is a member of none: this goes no deeper */
+		e = db_delete(w->txn, DB_BLOB, key_bytes(&key), why);
+		return e == ERR_OK ? blob_write_unref(w, blob.pack, why) : e;
+	}
 	e = repair_rows(w, &blob, false, why);
+	if (e == ERR_OK && blob.small)
+		e = db_delete(w->txn, DB_SMALL, key_bytes(&key), why);
 	if (e == ERR_OK)
 		e = queue_removals(w, &blob, why);
 	return e == ERR_OK ? db_delete(w->txn, DB_BLOB, key_bytes(&key), why) : e;
@@ -236,6 +271,89 @@ is_queued(
 	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+/* Of the files at `have` those that stay. */
+static enum err
+leave_out_queued(struct db_txn *txn, uint64_t id, location_map *have, struct errinfo *why)
+{
+	enum err e = ERR_OK;
+	bool queued;
+
+	for (unsigned l = 0; l < LOCATIONS && e == ERR_OK; l++) {
+		if (!has(*have, l))
+			continue;
+		e = is_queued(txn, id, l, &queued, why);
+		if (e == ERR_OK && queued)
+			*have &= (location_map) ~(1u << l);
+	}
+	return e;
+}
+
+enum err
+blob_write_settled(struct write *w, uint64_t id, location_map have, struct errinfo *why)
+{
+	struct key key = key_id(id);
+	struct blob blob;
+	enum err e = blob_load(w->txn, id, &blob, why);
+
+	if (e == ERR_OK && !blob.small)
+		e = errinfo_set(why, ERR_NOT_FOUND, "blob %llu is not small any more",
+		    (unsigned long long)id);
+	if (e == ERR_OK)
+		e = leave_out_queued(w->txn, id, &have, why);
+	if (e != ERR_OK)
+		return e;
+	blob.small = false;
+	blob.have |= have;
+	if (blob.have == 0)
+		return errinfo_set(why, ERR_QUORUM,
+		    "all files of blob %llu wait for their removal",
+		    (unsigned long long)id);
+	e = store(w, &blob, false, why);
+	if (e == ERR_OK)
+		e = db_delete(w->txn, DB_SMALL, key_bytes(&key), why);
+	return e == ERR_OK ? repair_rows(w, &blob, true, why) : e;
+}
+
+enum err
+blob_write_packed(
+    struct write *w, uint64_t id, uint64_t pack, uint64_t at, struct errinfo *why)
+{
+	struct key key = key_id(id);
+	struct blob blob;
+	enum err e = blob_load(w->txn, id, &blob, why);
+
+	if (e == ERR_OK && !blob.small)
+		e = errinfo_set(why, ERR_NOT_FOUND, "blob %llu is not small any more",
+		    (unsigned long long)id);
+	if (e != ERR_OK)
+		return e;
+	if (blob.have != 0) /* somebody counted a file that nobody waited for */
+		e = queue_removals(w, &blob, why);
+	if (e != ERR_OK)
+		return e;
+	blob.small = false;
+	blob.have = 0;
+	blob.want = 0;
+	blob.pack = pack;
+	blob.pack_at = at;
+	e = store(w, &blob, false, why);
+	return e == ERR_OK ? db_delete(w->txn, DB_SMALL, key_bytes(&key), why) : e;
+}
+
+enum err
+blob_write_pack(struct write *w, const struct blob *blob, struct errinfo *why)
+{
+	struct blob record = *blob;
+	enum err e;
+
+	CHECK(record.id != 0 && record.have != 0 && (record.have & ~record.want) == 0);
+	record.created_ms = w->now_ms;
+	e = store_need(w, STORE_SMALL, why);
+	if (e == ERR_OK)
+		e = store(w, &record, true, why);
+	return e == ERR_OK ? repair_rows(w, &record, true, why) : e;
+}
+
 static enum err
 apply_copied(struct change *change, struct write *w)
 {
@@ -264,7 +382,7 @@ hold_repair(
 	    key_urep((unsigned)__builtin_popcount(blob->have), location, blob->id);
 	uint8_t row[REPAIR_ROW_SIZE] = {0};
 
-	if (!has(blob->want, location))
+	if (!has(blob->want, location) || blob->small)
 		return ERR_OK;
 	pack_store(row + 4, (uint64_t)w->now_ms + LOST_PAUSE_MS, 8);
 	return db_put(w->txn, DB_UREP, key_bytes(&key),

@@ -5,7 +5,8 @@
  *
  * A blob is immutable. `have` names the locations where it is durable, `want` those where
  * it should be. For each location in want but not in have there is a repair row, written
- * in the same commit. Reads and changes as store.h says.
+ * in the same commit, unless the bytes are in the catalogue themselves (blob_small.h).
+ * Reads and changes as store.h says.
  */
 #ifndef QUARTET_STORAGE_BLOB_H
 #define QUARTET_STORAGE_BLOB_H
@@ -24,6 +25,11 @@ struct blob {
 	location_map have, want;
 	uint32_t references; /* nodes that have these bytes */
 	int64_t created_ms;
+	bool small; /* its bytes are in the catalogue, see blob_small.h */
+	struct bytes small_row; /* of a new one: what blob_small_finish made, borrowed */
+	/* Not 0: its bytes are those of this blob, from there on (blob_pack.h); it has no
+	 * copies of its own. */
+	uint64_t pack, pack_at;
 };
 
 /* ERR_NOT_FOUND: gone. */

@@ -55,18 +55,20 @@ look_at(const struct blob_scan *scan, int dir_fd, const char *leaf, const char *
 	struct errinfo reason = {.code = ERR_OK};
 	struct blob_trailer trailer;
 	uint64_t size = 0;
-	enum err e;
+	enum err e, ended = ERR_OK;
 
 	e = fd < 0 ? errinfo_sys(&reason, ERR_IO, errno, "open")
 		   : read_trailer(fd, page, &size, &reason);
-	if (fd >= 0)
-		(void)close(fd);
 	if (e == ERR_OK)
 		e = blob_trailer_read(page, &trailer, &reason);
 	if (e == ERR_OK)
 		e = check(scan, name, size, &trailer, &reason);
 	if (e == ERR_OK)
-		return scan->found(scan->arg, &trailer, why);
+		ended = scan->found(scan->arg, fd, &trailer, why);
+	if (fd >= 0)
+		(void)close(fd);
+	if (e == ERR_OK)
+		return ended;
 	(void)snprintf(path, sizeof path, "%s/blob/%s/%s", scan->root, leaf, name);
 	scan->passed(scan->arg, path, &reason);
 	return ERR_OK;

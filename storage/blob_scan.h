@@ -13,10 +13,10 @@
 struct blob_scan {
 	const char *root; /* of the location */
 	uint8_t store[STORE_UUID_SIZE];
-	/* Each file that is whole as far as can be seen; the trailer is valid for the call.
-	 * Not ERR_OK ends the scan. */
+	/* Each file that is whole as far as can be seen, open to be read; what is passed is
+	 * valid for the call. Not ERR_OK ends the scan. */
 	enum err (*found)(
-	    void *arg, const struct blob_trailer *trailer, struct errinfo *why);
+	    void *arg, int fd, const struct blob_trailer *trailer, struct errinfo *why);
 	/* A file that is none of this store's, or not whole: passed over. */
 	void (*passed)(void *arg, const char *path, const struct errinfo *reason);
 	void *arg;

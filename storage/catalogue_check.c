@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "storage/blob_small.h"
 #include "storage/blob_write.h"
 #include "storage/keys.h"
 #include "storage/node_codec.h"
@@ -296,12 +297,42 @@ count_put_txn(struct walk *w, struct bytes key, struct bytes value)
 		count_reference(w, t.segments[i].blob_id);
 }
 
+/* Its members name a pack. */
+static void
+count_member(struct walk *w, struct bytes key, struct bytes value)
+{
+	uint64_t id = key.n == 8 ? key_load_u64(key, 0) : 0;
+	struct blob blob;
+
+	if (blob_decode(id, value, &blob, NULL) == ERR_OK && blob.pack != 0)
+		count_reference(w, blob.pack);
+}
+
 static bool
 has_row(struct walk *w, enum db_table table, struct key key)
 {
 	struct bytes value;
 
 	return db_get(w->txn, table, key_bytes(&key), &value, NULL) == ERR_OK;
+}
+
+/* Its bytes are here, and nothing is due. */
+static void
+check_small(struct walk *w, const struct blob *blob)
+{
+	struct key key = key_id(blob->id);
+	struct blob_small small;
+	struct errinfo why;
+	struct bytes row;
+
+	if (db_get(w->txn, DB_SMALL, key_bytes(&key), &row, NULL) != ERR_OK)
+		fault(w, "blob %llu: its bytes should be here, and are not",
+		    (unsigned long long)blob->id);
+	else if (blob_small_decode(blob->id, row, &small, &why) != ERR_OK)
+		fault(w, "%s", errinfo_text(&why));
+	else if (small.data.n != blob->length)
+		fault(w, "blob %llu has another length than its bytes here",
+		    (unsigned long long)blob->id);
 }
 
 static void
@@ -353,12 +384,15 @@ check_blob(struct walk *w, struct bytes key, struct bytes value)
 	if (blob.have & ~blob.want)
 		fault(w, "blob %llu has copies where it is not wanted",
 		    (unsigned long long)id);
-	if (blob.have == 0) {
+	if (blob.have == 0 && !blob.small && blob.pack == 0) {
 		w->c->lost++;
 		fault(w, "blob %llu has no copy", (unsigned long long)id);
 	}
 	*count = 0;
-	check_copies(w, &blob);
+	if (blob.small)
+		check_small(w, &blob);
+	else
+		check_copies(w, &blob);
 }
 
 static enum err
@@ -370,6 +404,8 @@ check_window(struct walk *w, struct errinfo *why)
 	if (e == ERR_OK)
 		e = walk_table(
 		    w, DB_TXN, "put transactions", BYTES("\0"), count_put_txn, why);
+	if (e == ERR_OK)
+		e = walk_table(w, DB_BLOB, "packs", BYTES("\0"), count_member, why);
 	if (e == ERR_OK)
 		e = walk_table(w, DB_BLOB, "blobs", key_bytes(&from), check_blob, why);
 	for (uint64_t i = 0; i < w->n && e == ERR_OK; i++)
@@ -417,7 +453,7 @@ check_repair(struct walk *w, struct bytes key, struct bytes value)
 	of_blob = key_id(id);
 	if (location >= LOCATIONS ||
 	    db_get(w->txn, DB_BLOB, key_bytes(&of_blob), &record, NULL) != ERR_OK ||
-	    blob_decode(id, record, &blob, NULL) != ERR_OK ||
+	    blob_decode(id, record, &blob, NULL) != ERR_OK || blob.small ||
 	    10 - __builtin_popcount(blob.have) != (uint8_t)key.p[0] ||
 	    !((blob.want & ~blob.have) >> location & 1))
 		fault(w, "a copy of blob %llu at location %u is due, and is not missing",
@@ -430,6 +466,21 @@ check_removal(struct walk *w, struct bytes key, struct bytes value)
 	if (key.n != GCQ_KEY || value.n != GCQ_SIZE || (uint8_t)key.p[0] >= LOCATIONS ||
 	    key_load_u64(key, 1) >= w->blob_ids)
 		fault(w, "a row of the removal queue cannot be right");
+}
+
+static void
+check_small_row(struct walk *w, struct bytes key, struct bytes value)
+{
+	uint64_t id = key.n == 8 ? key_load_u64(key, 0) : 0;
+	struct key of_blob = key_id(id);
+	struct bytes record;
+	struct blob blob = {.small = false};
+
+	(void)value; /* read with the record */
+	if (db_get(w->txn, DB_BLOB, key_bytes(&of_blob), &record, NULL) != ERR_OK ||
+	    blob_decode(id, record, &blob, NULL) != ERR_OK || !blob.small)
+		fault(w, "there are bytes of blob %llu, whose record does not say so",
+		    (unsigned long long)id);
 }
 
 static enum err
@@ -447,6 +498,9 @@ check_all(struct walk *w, struct errinfo *why)
 		e = walk_table(w, DB_UREP, "repairs", BYTES("\0"), check_repair, why);
 	if (e == ERR_OK)
 		e = walk_table(w, DB_GCQ, "removals", BYTES("\0"), check_removal, why);
+	if (e == ERR_OK)
+		e = walk_table(
+		    w, DB_SMALL, "small files", BYTES("\0"), check_small_row, why);
 	return e;
 }
 

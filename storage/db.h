@@ -42,6 +42,7 @@ enum db_table {
 	DB_MEMBEROF,
 	DB_TABLES_AT_FIRST, /* the others came later */
 	DB_TXN = DB_TABLES_AT_FIRST,
+	DB_SMALL,
 	DB_TABLES
 };
 

@@ -59,6 +59,7 @@ static const char *const table_names[DB_TABLES] = {
     [DB_MEMBER] = "member",
     [DB_MEMBEROF] = "memberof",
     [DB_TXN] = "txn",
+    [DB_SMALL] = "small",
 };
 
 static enum err

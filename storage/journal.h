@@ -44,10 +44,11 @@ struct journal_sink {
 	/* The term of the next append: it, and the one after it, are set aside before. */
 	uint64_t (*term)(struct journal_sink *sink);
 	/*
-	 * Make the rows durable at as many places as the promise needs; blocks. Anything but
-	 * ERR_OK: they are not, and no later start will find them.
+	 * Make the rows durable at as many places as the promise needs, which is more when
+	 * they are `with_bytes` of files; blocks. Anything but ERR_OK: they are not, and no
+	 * later start will find them.
 	 */
-	enum err (*append)(struct journal_sink *sink, struct bytes rows,
+	enum err (*append)(struct journal_sink *sink, struct bytes rows, bool with_bytes,
 	    struct journal_position *out, struct errinfo *why);
 	/* Their commit failed for certain: as if they had not been appended. */
 	void (*take_back)(struct journal_sink *sink);

@@ -15,6 +15,7 @@
  *   job       job number                       record of service/job, opaque here
  *   identity, account, dn, group, member, memberof: see accounts.c
  *   txn       id (16, random)                  record of put_txns.c
+ *   small     blob id                          see blob_small.h
  */
 #ifndef QUARTET_STORAGE_KEYS_H
 #define QUARTET_STORAGE_KEYS_H

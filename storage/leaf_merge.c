@@ -29,6 +29,8 @@ static bool
 is_doubtful(const struct blob *blob, const struct location_found *file, unsigned location,
     enum leaf_doubt *out)
 {
+	if (blob->small)
+		return false; /* its files are being made */
 	if (!(blob->have >> location & 1)) {
 		*out = DOUBT_UNCOUNTED;
 		return file != NULL && (blob->want >> location & 1);

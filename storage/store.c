@@ -25,7 +25,7 @@ enum { EXPIRE_MAX = 100 };
 enum { FORMAT_MAJOR = 1, FORMAT_MINOR = 0, FORMAT_SIZE = 2 + 3 * 8 };
 
 /* Feature bits this server understands, of each set. */
-static const uint64_t known_features[3] = {0, 0, 0};
+static const uint64_t known_features[3] = {STORE_SMALL, 0, 0};
 
 struct store {
 	struct db *db;
@@ -48,7 +48,7 @@ put_format(struct write *w, const uint8_t *uuid, struct errinfo *why)
 	enum err e;
 
 	for (size_t i = 0; i < 3; i++)
-		pack_store(format + 2 + 8 * i, known_features[i], 8);
+		pack_store(format + 2 + 8 * i, 0, 8); /* none is used yet */
 	e = db_put(w->txn, DB_META, BYTES("format"),
 	    (struct bytes){(const char *)format, sizeof format}, why);
 	if (e != ERR_OK)
@@ -106,6 +106,26 @@ store_format(
 	e = writer_apply_now(db, config, &r.change, why);
 	db_close(db);
 	return e;
+}
+
+enum err
+store_need(struct write *w, uint64_t features, struct errinfo *why)
+{
+	uint8_t format[FORMAT_SIZE];
+	struct bytes value;
+	enum err e = db_get(w->txn, DB_META, BYTES("format"), &value, why);
+
+	if (e != ERR_OK)
+		return e;
+	if (value.n != FORMAT_SIZE)
+		return errinfo_set(
+		    why, ERR_DAMAGED, "the metadata store's format is damaged");
+	(void)memcpy(format, value.p, sizeof format);
+	if ((pack_load(format + 2, 8) & features) == features)
+		return ERR_OK;
+	pack_store(format + 2, pack_load(format + 2, 8) | features, 8);
+	return db_put(w->txn, DB_META, BYTES("format"),
+	    (struct bytes){(const char *)format, sizeof format}, why);
 }
 
 /* A newer server's store is refused rather than misread (storage 4.7). */

@@ -38,6 +38,7 @@ struct write {
 	uint64_t counters[COUNTERS];
 	bool counters_changed;
 	uint64_t oldest_open, terms; /* as stored */
+	bool has_bytes; /* the batch has bytes of files (blob_small.h) */
 };
 
 /* Names in `meta`, each a number of 8 bytes. */
@@ -70,6 +71,14 @@ write_take(struct write *w, enum counter which, uint64_t n)
 	w->counters_changed = true;
 	return first;
 }
+
+/* What a store may have in it that servers before did not know: bits of its first set. */
+enum store_feature {
+	STORE_SMALL = 1, /* small blobs, and packs */
+};
+
+/* It has these from now on: a server that does not know them will not open it. */
+enum err store_need(struct write *w, uint64_t features, struct errinfo *why) ERR_CHECKED;
 
 /* Is this a store that this server may open? ERR_CONFIG: one of a newer one. */
 enum err store_check_format(struct db_txn *txn, struct errinfo *why) ERR_CHECKED;

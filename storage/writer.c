@@ -243,7 +243,8 @@ append(struct writer *writer, struct db_txn *batch, bool *appended, struct errin
 
 	if (writer->journal == NULL)
 		return ERR_OK;
-	e = writer->journal->append(writer->journal, str_bytes(&writer->rows), &at, why);
+	e = writer->journal->append(
+	    writer->journal, str_bytes(&writer->rows), writer->w.has_bytes, &at, why);
 	if (e != ERR_OK)
 		return e;
 	*appended = true;
@@ -307,6 +308,7 @@ run_batch(struct writer *writer, struct queue_item *first, struct queue_item **l
 	if (e != ERR_OK)
 		return e;
 	w->now_ms = clock_wall_ms();
+	w->has_bytes = false;
 	if (writer->journal != NULL) {
 		str_clear(&writer->rows);
 		db_record(writer->db, &writer->rows);

@@ -171,7 +171,7 @@ cutout_reply(struct op_call *call, const struct node *node, const struct blob *b
 	s->call = call;
 	s->node = node;
 	call->state = s;
-	call->copies = (unsigned)__builtin_popcount(blob->have);
+	call->copies = mirror_copies(call->env->mirror, blob);
 	s->cutout = cutout_open(call->env->loop, call->env->pool, reader, ask, node->name,
 	    &limits, opened, s, &call->why);
 	if (s->cutout == NULL)

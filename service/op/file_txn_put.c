@@ -205,7 +205,7 @@ recorded(struct change *change)
 	}
 	if (s->put != NULL) {
 		s->call->copies =
-		    (unsigned)__builtin_popcount(mirror_put_blob(s->put)->have);
+		    mirror_copies(s->call->env->mirror, mirror_put_blob(s->put));
 		mirror_put_commit(s->put);
 		s->put = NULL;
 	}
@@ -294,6 +294,7 @@ new_put(struct state *s, uint64_t length, uint64_t limit, bool continues)
 	    .length = length,
 	    .limit = limit,
 	    .continues = continues,
+	    .is_part = true,
 	    .path = s->txn.path,
 	    .node_id = s->publish.target.exists ? op_leaf(&s->publish.target)->id : 0,
 	};
@@ -334,7 +335,7 @@ published(struct file_publish *p, enum err err)
 		return;
 	}
 	file_reply_digest(s->call, p->file.blob.md5);
-	s->call->copies = (unsigned)__builtin_popcount(p->file.blob.have);
+	s->call->copies = mirror_copies(s->call->env->mirror, &p->file.blob);
 	if (s->put != NULL)
 		mirror_put_commit(s->put);
 	s->put = NULL;

@@ -7,6 +7,7 @@
 #include "replication/gc.h"
 #include "replication/repair.h"
 #include "replication/scrub.h"
+#include "replication/small.h"
 #include "replication/sweep.h"
 #include "service/core/clock.h"
 #include "service/op/metrics_families.h"
@@ -300,6 +301,7 @@ metrics_of_copies(
     struct metrics *m, const struct op_call *call, const struct store_facts *store)
 {
 	struct mirror *mirror = call->env->mirror;
+	struct small_facts small;
 
 	write_due(m, mirror);
 	write_repairs(m, mirror);
@@ -321,6 +323,15 @@ metrics_of_copies(
 	metrics_family(m, "quartet_hedged_reads_total", METRICS_COUNTER,
 	    "Reads asked of a second location because the first was late.");
 	metrics_count(m, NULL, mirror->hedges.begun);
+	small_facts(mirror->small, &small);
+	metrics_family(m, "quartet_small_files", METRICS_GAUGE,
+	    "Small files in the journals that are not moved to the locations yet.");
+	metrics_count(m, NULL, small.files);
+	metrics_family(m, "quartet_small_bytes", METRICS_GAUGE, "Bytes of them.");
+	metrics_count(m, NULL, small.bytes);
+	metrics_family(m, "quartet_small_moved_total", METRICS_COUNTER,
+	    "Small files moved from the journals to the locations.");
+	metrics_count(m, NULL, small.moved);
 	metrics_family(m, "quartet_bad_blocks_total", METRICS_COUNTER,
 	    "Copies found damaged by a reader.");
 	metrics_count(m, NULL, mirror->bad_blocks);

@@ -20,6 +20,7 @@
 #include "replication/meta_copy.h"
 #include "replication/repair.h"
 #include "replication/scrub.h"
+#include "replication/small.h"
 #include "replication/sweep.h"
 #include "service/core/clock.h"
 #include "service/core/isotime.h"
@@ -217,18 +218,21 @@ mirror_object(struct report *r)
 	const struct op_env *env = r->call->env;
 	struct mirror *m = env->mirror;
 	struct pool_stats pool = pool_stats(env->pool);
+	struct small_facts small;
 
 	if ((unsigned)__builtin_popcount(health_writable(m->health, m->write_quorum)) <
 	    m->write_quorum)
 		note(r, 2, "fewer than %u locations can be written to", m->write_quorum);
-	return json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}", "write_quorum",
-	    (int)m->write_quorum, "reads_lost", (json_int_t)m->reads_lost,
+	small_facts(m->small, &small);
+	return json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:I,s:I}",
+	    "write_quorum", (int)m->write_quorum, "reads_lost", (json_int_t)m->reads_lost,
 	    "quorum_failures", (json_int_t)m->quorum_failures, "bad_blocks",
 	    (json_int_t)m->bad_blocks, "bytes_stored", (json_int_t)m->bytes_stored,
 	    "bytes_read", (json_int_t)m->bytes_read, "buffer_used",
 	    (json_int_t)pool.used_bytes, "buffer_limit", (json_int_t)pool.limit_bytes,
 	    "buffer_disowned", (json_int_t)pool.disowned_bytes, "transfers",
-	    (int)pool.transfers);
+	    (int)pool.transfers, "small_files", (json_int_t)small.files, "small_bytes",
+	    (json_int_t)small.bytes);
 }
 
 /* The journal of the metadata, and the copies it begins from. */

@@ -81,12 +81,23 @@ run(struct op_call *call)
 
 	if (e == ERR_OK && id != 0)
 		e = blob_get(call->env->reader, id, &s->verify.blob, &call->why);
+	if (e == ERR_OK && id != 0 &&
+	    s->verify.blob.pack != 0) /* that is what lies there */
+		e = blob_get(
+		    call->env->reader, s->verify.blob.pack, &s->verify.blob, &call->why);
 	if (e != ERR_OK) {
 		op_fail(call, e);
 		return;
 	}
 	s->call = call;
 	if (id == 0) { /* an empty file lies nowhere */
+		reply(s);
+		return;
+	}
+	if (s->verify.blob.small) {
+		for (unsigned i = 0; i < call->env->mirror->n; i++)
+			(void)errinfo_set(&s->verify.copy[i], ERR_BUSY,
+			    "it is not moved there yet: the journals have it");
 		reply(s);
 		return;
 	}

@@ -198,7 +198,7 @@ send_file(struct op_call *call, const struct node *node, const struct blob *blob
 	}
 	if (!choose_parts(call, node, &v, &wanted))
 		return;
-	call->copies = (unsigned)__builtin_popcount(blob->have);
+	call->copies = mirror_copies(call->env->mirror, blob);
 	e = open_body(call, node, blob, &wanted, &type);
 	reply_head(call, node, type);
 	if (e != ERR_OK) {

@@ -158,7 +158,7 @@ reply(struct state *s)
 
 	file_reply_digest(call, blob->md5);
 	reply_location(s);
-	call->copies = (unsigned)__builtin_popcount(blob->have);
+	call->copies = mirror_copies(call->env->mirror, blob);
 	mirror_put_commit(s->put);
 	s->put = NULL;
 	file_moved(call);

@@ -206,7 +206,7 @@ add_copies(struct op_call *call, struct list *l, const struct node *node)
 	if (node->blob_id != 0 &&
 	    blob_get(call->env->reader, node->blob_id, &blob, NULL) == ERR_OK)
 		add(l, "ivo://quartet/vospace/core#copies",
-		    number(l->a, (uint64_t)__builtin_popcount(blob.have)), true);
+		    number(l->a, mirror_copies(call->env->mirror, &blob)), true);
 }
 
 static void

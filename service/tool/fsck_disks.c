@@ -116,7 +116,7 @@ judge_copy(const struct disk *d, uint64_t id)
 	struct blob blob;
 	uint64_t size, before, wanted;
 
-	if (blob_get(d->f->reader, id, &blob, NULL) != ERR_OK)
+	if (blob_get(d->f->reader, id, &blob, NULL) != ERR_OK || blob.small)
 		return NULL;
 	before = size_now(d, &blob);
 	if (blob_get(d->f->reader, id, &blob, NULL) != ERR_OK)

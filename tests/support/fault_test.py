@@ -58,6 +58,10 @@ def sanitizer_of_build():
 class FaultBed(Testbed):
     @classmethod
     def start(cls, settings=(), options=(), directory=None, io=None):
+        """As any testbed, but files are at the locations at once, however small, unless
+        the settings say something else of them."""
+        if not any(setting.startswith("small_file=") for setting in settings):
+            settings = ["small_file=0", *settings]
         return super().start(settings, [*options, *(("--io", io) if io else ())], directory)
 
     def set(self, key, value):
@@ -133,6 +137,7 @@ class FaultBed(Testbed):
             return (all(l["sweep"] == "done" for l in found["locations"])
                     and found["store"]["removals_due"] == 0
                     and (away or found["store"]["repairs_due"] == 0)
+                    and found["mirror"]["small_files"] == 0
                     and found["mirror"]["transfers"] == 0)
         wait_until(all_is_quiet, limit_s)
         return found

@@ -76,18 +76,19 @@ class Health(HealthTest):
         self.assertTrue(line.startswith("UNKNOWN: "), line)
 
     def test_missing_copies_are_told_of_and_a_warning_later(self):
-        self.start("repair_files=0", "health_missing_late=2s")
+        self.start("repair_files=0", "small_file=0", "health_missing_late=2s")
         self.put_without("/alice/f", [2])
         self.assertEqual(self.wait_for(1), "WARNING: 4 of 4 locations online; 1 copies of files are missing; "
                                            "copies have been missing for 0 min")
 
     def test_missing_copies_that_are_not_late_are_no_warning(self):
-        self.start("repair_files=0")
+        self.start("repair_files=0", "small_file=0")
         self.put_without("/alice/f", [2])
         self.assertEqual(self.check(), (0, "OK: 4 of 4 locations online; 1 copies of files are missing"))
 
     def test_a_file_with_one_copy_for_too_long_is_critical(self):
-        self.start("repair_files=0", "write_quorum=1", "journal_copies=1", "health_single_late=1s")
+        self.start("repair_files=0", "small_file=0", "write_quorum=1", "journal_copies=1",
+                   "health_single_late=1s")
         self.put_without("/alice/two", [3, 4])
         self.assertEqual(self.check()[0], 0)
         self.put_without("/alice/one", [1, 3, 4])

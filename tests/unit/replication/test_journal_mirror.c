@@ -23,6 +23,7 @@ struct stage {
 	struct journal_mirror *j;
 	struct journal_sink *sink;
 	struct journal_position at;
+	bool with_bytes; /* what is appended has some */
 	struct journal_recovered recovered;
 	struct errinfo why;
 };
@@ -61,6 +62,7 @@ begin(struct stage *s)
 	    .at = s->recovered.at,
 	    .term = s->recovered.terms == 0 ? 1 : s->recovered.terms,
 	    .copies = 2,
+	    .bytes_copies = 3,
 	    .file_bytes = 1000,
 	    .backlog_bytes = 1 << 20,
 	    .deadline_ms = DEADLINE_MS,
@@ -159,7 +161,7 @@ append(struct stage *s, const char *name)
 	str_init(&rows, 1 << 16);
 	journal_row_add(
 	    &rows, &(struct journal_row){DB_META, false, bytes_of(name), BYTES("there")});
-	e = s->sink->append(s->sink, str_bytes(&rows), &s->at, &s->why);
+	e = s->sink->append(s->sink, str_bytes(&rows), s->with_bytes, &s->at, &s->why);
 	str_release(&rows);
 	return e;
 }
@@ -393,6 +395,33 @@ what_too_few_took_never_comes_back(void **state)
 	assert_false(is_there(s, "refused"));
 }
 
+/* Two take it: enough for a change, too few for the bytes of a file. */
+static void
+bytes_of_files_need_as_many_as_an_upload(void **state)
+{
+	struct stage *s = *state;
+
+	for (unsigned turn = 0; turn < 2; turn++) {
+		for (int i = 0; i < 100 && live(s) < 4; i++)
+			rig_run_for(&s->rig, 100);
+		assert_int_equal(live(s), 4);
+		for (unsigned i = 2; i < 4; i++)
+			fail_at(i, FAKE_IO_FDATASYNC, EIO, 1);
+		s->with_bytes = turn == 1;
+		if (s->with_bytes)
+			assert_err(append(s, "refused"), ERR_QUORUM);
+		else
+			append_ok(s, "a");
+	}
+	for (int i = 0; i < 100 && live(s) < 4; i++)
+		rig_run_for(&s->rig, 100);
+	append_ok(s, "b");
+	end(s);
+	assert_ok(recover(s, true, false), &s->why);
+	assert_true(is_there(s, "a") && is_there(s, "b"));
+	assert_false(is_there(s, "refused"));
+}
+
 static void
 nor_if_nothing_came_after_it(void **state)
 {
@@ -539,6 +568,7 @@ main(void)
 	    TEST(a_missing_entry_is_no_silent_gap),
 	    TEST(one_location_that_fails_is_left_out_and_comes_back),
 	    TEST(what_too_few_took_never_comes_back),
+	    TEST(bytes_of_files_need_as_many_as_an_upload),
 	    TEST(nor_if_nothing_came_after_it),
 	    TEST(a_full_disk_takes_nothing_and_nothing_is_revoked),
 	    TEST(a_commit_that_failed_is_taken_back),

@@ -169,6 +169,8 @@ recount_references(struct recount *r)
 		assert_ok(blob_get(r->reader, node->blob_id, &blob, &r->why), &r->why);
 		assert_int_equal(blob.length, node->length);
 		assert_memory_equal(blob.md5, node->md5, MD5_SIZE);
+		if (blob.pack != 0 && recount_find_blob(r, blob.id)->references == 1)
+			recount_find_blob(r, blob.pack)->references++;
 	}
 }
 
@@ -190,6 +192,8 @@ recount_missing(struct recount *r, const struct blob *blob)
 	struct db_txn *txn;
 	uint64_t n = 0;
 
+	if (blob->small)
+		return 0;
 	assert_ok(store_read_begin(r->reader, &txn, &r->why), &r->why);
 	for (unsigned l = 0; l < 8; l++) {
 		struct key key = key_urep(copies, l, blob->id);

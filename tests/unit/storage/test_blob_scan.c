@@ -83,10 +83,13 @@ make_file(const struct place *p, uint64_t id, uint8_t store, char path_out[192])
 }
 
 static enum err
-found(void *arg, const struct blob_trailer *t, struct errinfo *why)
+found(void *arg, int fd, const struct blob_trailer *t, struct errinfo *why)
 {
 	struct place *p = arg;
+	char first;
 
+	assert_int_equal(pread(fd, &first, 1, 0), 1);
+	assert_int_equal(first, 'x');
 	p->found++;
 	p->last_id = t->id;
 	(void)snprintf(p->last_path, sizeof p->last_path, "%.*s", BYTES_ARG(t->path));

@@ -250,15 +250,14 @@ blob_record(struct catalogue *c, uint64_t id, uint32_t references, location_map 
 {
 	struct key key = key_id(id);
 	struct bytes before = arena_copy(&c->arena, raw_get(c, DB_BLOB, key_bytes(&key)));
-	struct bytes made;
+	uint8_t made[BLOB_RECORD_SIZE];
 	struct blob blob;
 
 	assert_int_equal(blob_decode(id, before, &blob, NULL), ERR_OK);
 	blob.references = references;
 	blob.have = have;
-	made = arena_copy(&c->arena, before);
-	blob_encode(&blob, (uint8_t *)(uintptr_t)made.p);
-	return made;
+	return arena_copy(
+	    &c->arena, (struct bytes){(const char *)made, blob_encode(&blob, made)});
 }
 
 static void

@@ -344,9 +344,9 @@ a_store_of_a_newer_server_is_refused(void **state)
 	format[0] = 2;
 	assert_err(open_with_format(c, format, 26), ERR_CONFIG);
 	format[0] = 1;
-	format[2] = 1; /* an incompatible feature */
+	format[9] = 0x80; /* an incompatible feature that nobody knows */
 	assert_err(open_with_format(c, format, 26), ERR_CONFIG);
-	format[2] = 0;
+	format[9] = 0;
 	format[18] = 1; /* a compatible one, and a minor step */
 	format[1] = 1;
 	assert_ok(open_with_format(c, format, 26), &c->why);
