@@ -12,15 +12,13 @@
 #include "storage/blob_small.h"
 
 enum {
-	MOVES_AT_ONCE = 16,
 	PACKS_AT_ONCE = 2,
-	BUSY_MS = 50, /* since the last upload: more are likely to come */
+	CALM_MS = 50, /* without another one */
 	TICK_MS = 20,
 	IDS_AT_ONCE = 256,
 	LOOKS = 64,
 	FIRST_PAUSE_MS = 500,
 	LONGEST_PAUSE_MS = 60000,
-	PACK_MIN = 16, /* fewer are moved one by one */
 };
 
 /* Uploads */
@@ -195,53 +193,41 @@ small_requeue(struct small *s, struct small_file *file)
 	small_table_queue(&s->table, file);
 }
 
-/* Called with the lock held: do uploads come first, given how long the oldest waits? */
+/* Called with the lock held: may it be moved at all now? */
 static bool
-give_way(const struct small *s, const struct small_file *oldest, uint64_t now_ms)
+is_due(const struct small *s, const struct small_file *file, uint64_t now_ms)
 {
-	return now_ms - s->last_ms < BUSY_MS && s->bytes < s->backlog_bytes / 2 &&
-	       now_ms - oldest->since_ms < s->delay_ms;
+	return file->not_before_ms <= now_ms &&
+	       (!file->is_left || sweep_rests(s->m->sweep));
 }
 
-/* Called with the lock held: one whose time it is, among the oldest. */
+/* Called with the lock held: the next one that is due, among the oldest. */
 static struct small_file *
-choose(const struct small *s)
+take_one(struct small *s, uint64_t now_ms)
 {
-	uint64_t now_ms = clock_mono_ms();
 	struct small_file *file = small_table_first(&s->table);
 
-	if (file == NULL || give_way(s, file, now_ms))
-		return NULL;
 	for (unsigned looks = 0; file != NULL && looks < LOOKS; looks++) {
-		if (file->not_before_ms <= now_ms &&
-		    (!file->is_left || sweep_rests(s->m->sweep)))
+		if (is_due(s, file, now_ms)) {
+			small_table_unqueue(&s->table, file);
+			file->was_tried = true;
 			return file;
+		}
 		file = file->next;
 	}
 	return NULL;
 }
 
-/* Called with the lock held: from now on it is being moved. */
-static void
-take(struct small *s, struct small_file *file)
-{
-	small_table_unqueue(&s->table, file);
-	file->was_tried = true;
-}
-
 /*
- * Called with the lock held: enough of them for a pack, in a list by `next`. One that was
- * tried before may have left a file somewhere, and is moved for itself.
+ * Called with the lock held: those for a pack, in a list by `next`. One that was tried
+ * before may have left a file somewhere, and is moved for itself.
  */
 static struct small_file *
-take_pack(struct small *s)
+take_pack(struct small *s, uint64_t now_ms)
 {
 	struct small_file *first = NULL, **last = &first, *file, *next;
 	size_t bytes = 0, n = 0;
-	uint64_t now_ms = clock_mono_ms();
 
-	if (s->table.n_queued < PACK_MIN || s->packing >= PACKS_AT_ONCE)
-		return NULL;
 	for (file = small_table_first(&s->table);
 	     file != NULL && n < SMALL_PACK_FILES && bytes < SMALL_PACK_BYTES;
 	     file = next) {
@@ -255,36 +241,57 @@ take_pack(struct small *s)
 		bytes += file->n;
 		n++;
 	}
-	if (n >= PACK_MIN || first == NULL)
-		return first;
-	for (; first != NULL; first = next) { /* not worth it */
-		next = first->next;
-		small_table_queue(&s->table, first);
-	}
-	return NULL;
+	return first;
+}
+
+/*
+ * Called with the lock held. A flood is when more come than can be moved one by one; it
+ * is over when all are gone, or nobody sends any more.
+ */
+static void
+look_for_flood(struct small *s, uint64_t now_ms)
+{
+	if (s->table.n_queued >= s->pack_min)
+		s->is_flood = true;
+	else if (s->table.n_queued == 0 || now_ms - s->last_ms >= CALM_MS)
+		s->is_flood = false;
+}
+
+/* Called with the lock held, in a flood: is there enough for a pack, or for too long? */
+static bool
+is_pack_due(const struct small *s, uint64_t now_ms)
+{
+	const struct small_file *oldest = small_table_first(&s->table);
+
+	return s->packing < PACKS_AT_ONCE && oldest != NULL &&
+	       (s->table.n_queued >= s->pack_min ||
+		   now_ms - oldest->since_ms >= s->delay_ms);
 }
 
 void
 small_pump(struct small *s)
 {
-	struct small_file *file, *pack;
+	struct small_file *file = NULL, *pack = NULL;
 
-	while (!s->stopping) {
+	do {
+		uint64_t now_ms = clock_mono_ms();
+
+		if (s->stopping || s->moves_max == 0)
+			return;
 		small_lock(s);
-		file = choose(s);
-		pack = file != NULL ? take_pack(s) : NULL;
-		if (pack == NULL && file != NULL && s->moving < MOVES_AT_ONCE)
-			take(s, file);
-		else
-			file = NULL;
+		look_for_flood(s, now_ms);
+		file = pack = NULL;
+		if (s->is_flood && is_pack_due(s, now_ms))
+			pack = take_pack(s, now_ms);
+		if (pack == NULL && s->moving < s->moves_max &&
+		    (!s->is_flood || s->packing == 0))
+			file = take_one(s, now_ms);
 		small_unlock(s);
 		if (pack != NULL)
 			small_pack_start(s, pack);
 		else if (file != NULL)
 			small_move_start(s, file);
-		else
-			return;
-	}
+	} while (file != NULL || pack != NULL);
 }
 
 static void
@@ -382,6 +389,8 @@ small_new(struct mirror *m, struct loop *loop, const struct settings *settings,
 	s->file_max = settings->small_file;
 	s->backlog_bytes = settings->small_backlog;
 	s->delay_ms = settings->small_delay;
+	s->moves_max = (unsigned)settings->small_moves;
+	s->pack_min = (unsigned)settings->small_pack;
 	s->wake_job.run = woken;
 	s->timer = loop_timer_new(loop, tick, s);
 	e = s->timer == NULL ? errinfo_set(why, ERR_NO_MEMORY, "no memory for a timer")

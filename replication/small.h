@@ -8,12 +8,12 @@
  *
  * From small_hold on the bytes are in memory, too, where reads find them. How many bytes
  * may be so is a setting, small_backlog: beyond it an upload goes straight to the
- * locations. Moving gives way to uploads: while small ones keep coming it waits, until the
- * backlog is half full or a file has waited for small_delay.
+ * locations.
  *
- * A single file is moved as it would have been uploaded (mirror_put), under the id it has;
- * many go together into one file, a pack (storage/blob_pack.h). W locations must have them
- * before the catalogue lets their bytes go.
+ * A file is moved at once, as it would have been uploaded (mirror_put), under the id it
+ * has. When more come than can be moved so, they go together into one file, a pack
+ * (storage/blob_pack.h), as soon as there are enough for one, or one has waited for
+ * small_delay. W locations must have them before the catalogue lets their bytes go.
  *
  * Thread: any, but for new, start, stop, quiet and free.
  */
@@ -27,7 +27,7 @@ struct small_file;
 
 /*
  * Also reads what earlier processes left. `loop` is the mirror's. The settings used:
- * small_file, small_backlog, small_delay.
+ * small_file, small_backlog, small_moves, small_pack, small_delay.
  */
 enum err small_new(struct mirror *m, struct loop *loop, const struct settings *settings,
     struct small **out, struct errinfo *why) ERR_CHECKED;

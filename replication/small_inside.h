@@ -18,7 +18,9 @@ struct small {
 	struct loop *loop;
 	struct loop_timer *timer;
 	uint64_t file_max, backlog_bytes, delay_ms;
+	unsigned moves_max, pack_min;
 	unsigned moving, packing; /* the loop's own */
+	bool is_flood; /* likewise */
 	bool stopping;
 	struct loop_job wake_job;
 

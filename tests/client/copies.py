@@ -8,6 +8,7 @@ catalogue, asked over HTTP as the administrator, says which file has which MD5 a
 
 import filecmp
 import hashlib
+import json
 import os
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
@@ -65,11 +66,14 @@ def _blobs(location):
 
 
 def blobs(bed):
-    """The same for all locations, once they hold the same: the fourth copy of a file may
-    be late, and an old version goes a moment after it was replaced."""
+    """The same for all locations, once they hold the same: small files are moved to them,
+    the fourth copy of a file may be late, and an old version goes a moment after it was
+    replaced."""
     found = []
 
     def same_everywhere():
+        if json.loads(bed.tool("--json", "health")[1])["mirror"]["small_files"] > 0:
+            return False
         found[:] = [_blobs(location) for location in bed.locations]
         return all(each.keys() == found[0].keys() for each in found)
     wait_until(same_everywhere)
