@@ -21,6 +21,16 @@ enum {
 	LONGEST_PAUSE_MS = 60000,
 };
 
+/* Called with the lock held: see that the timer runs. */
+static void
+wake(struct small *s)
+{
+	if (s->awake)
+		return;
+	s->awake = true;
+	loop_post(s->loop, &s->wake_job);
+}
+
 /* Uploads */
 
 static struct small_file *
@@ -82,16 +92,6 @@ small_hold(struct small *s, struct blob *blob, const void *bytes, uint64_t node_
 	blob->have = 0;
 	blob->want = (location_map)((1u << s->m->n) - 1);
 	return file;
-}
-
-/* Called with the lock held: see that the timer runs. */
-static void
-wake(struct small *s)
-{
-	if (s->awake)
-		return;
-	s->awake = true;
-	loop_post(s->loop, &s->wake_job);
 }
 
 void
@@ -191,6 +191,8 @@ small_requeue(struct small *s, struct small_file *file)
 	file->failures++;
 	file->not_before_ms = clock_mono_ms() + pause_ms(file->failures);
 	small_table_queue(&s->table, file);
+	if (!s->stopping)
+		wake(s);
 }
 
 /* Called with the lock held: may it be moved at all now? */
