@@ -372,9 +372,9 @@ def own_file_system(size_mib=64):
             try:
                 done = subprocess.run(words, capture_output=True, timeout=60, check=False)
             except FileNotFoundError as e:
-                raise unittest.SkipTest(f"no {words[0]} here") from e
+                raise unittest.SkipTest(f"kernel: no {words[0]} here") from e
             if done.returncode != 0:
-                raise unittest.SkipTest(f"{words[0]}: {done.stderr.decode().strip()}")
+                raise unittest.SkipTest(f"kernel: {words[0]}: {done.stderr.decode().strip()}")
         try:
             yield root
         finally:
