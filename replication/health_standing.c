@@ -70,7 +70,9 @@ health_note_absence(struct sight *s)
 static enum health_read
 may_read_at_all(const struct sight *s)
 {
-	switch (s->state) {
+	enum location_state state = s->state;
+
+	switch (state) {
 	case STATE_ONLINE:
 	case STATE_FULL:
 	case STATE_READONLY:

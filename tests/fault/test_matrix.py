@@ -254,12 +254,16 @@ class Uploads(Faults):
         node = self.client.ask("GET", "/nodes" + path)[2]
         size = 3 * MIB
         data = os.urandom(size)
+        before = self.bed.sockets()
         for sent in (0, 1, 4096, MIB + 1, size - 1):
             for target in (path, self.path() + "-new"):
                 with self.subTest(sent=sent, target=target), \
                         contextlib.closing(self.bed.socket("alice")) as s:
                     s.sendall(f"PUT /vault/files{target} HTTP/1.1\r\nHost: x\r\n"
                               f"Content-Length: {size}\r\n\r\n".encode() + data[:sent])
+        # The server may see them go long after the last of them is closed here.
+        wait_until(lambda: self.bed.sockets() <= before)
+        wait_until(lambda: self.bed.unfinished() == [])
         self.assert_no_trace(data)
         self.assertEqual(self.client.ask("GET", "/nodes" + path)[2], node)
         self.assertEqual(self.client.get(path), (200, old))
@@ -628,6 +632,18 @@ class Metadata(unittest.TestCase):
     def upload_meanwhile(self):
         return self.meanwhile(lambda client: client.put("/alice/new", b"new"))
 
+    def begin_upload(self, path, data):
+        """A socket on which the half of it has come, and has been let in."""
+        s = self.enterContext(contextlib.closing(self.bed.socket("alice")))
+        s.sendall(f"PUT /vault/files{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                  f"Content-Length: {len(data)}\r\n\r\n".encode() + data[:len(data) // 2])
+        wait_until(lambda: len(self.bed.unfinished()) == 4)
+        return s
+
+    def finish_upload(self, s, data):
+        s.sendall(data[len(data) // 2:])
+        return int(s.makefile("rb").readline().split()[1])
+
     @unittest.skipUnless(has_kill_points(), "the build has no faults")
     def test_F40_a_commit_hangs(self):
         """Changes wait, reads do not."""
@@ -647,15 +663,16 @@ class Metadata(unittest.TestCase):
 
     def test_F40_the_disk_of_the_metadata_hangs(self):
         root = self.enterContext(own_file_system(32))
+        new = os.urandom(100_000)
         self.start(FaultBed)
         self.client.close()
         self.bed.down()
         self.bed.place_metadata(root)
         self.bed.up()
         self.check()
+        begun = self.begin_upload("/alice/new", new)
         with frozen(root):
-            # The upload is let in before any loop can fall silent: alone until somebody misses it.
-            upload, answers = self.upload_meanwhile()
+            upload, answers = self.meanwhile(lambda _: self.finish_upload(begun, new))
             self.wait_alarm()
             readers = [self.meanwhile(lambda client: client.get("/alice/f")) for _ in range(12)]
 
@@ -678,9 +695,9 @@ class Metadata(unittest.TestCase):
         self.wait_all_well()
         self.client.close()
         self.check("/alice/late")
-        self.assertEqual(self.client.get("/alice/new"), (200, b"new"))
+        self.assertEqual(self.client.get("/alice/new"), (200, new))
         self.check_restarted("/alice/late")
-        self.assertEqual(self.client.get("/alice/new"), (200, b"new"))
+        self.assertEqual(self.client.get("/alice/new"), (200, new))
 
 
 class UploadsUring(Uploads):

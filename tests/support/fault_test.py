@@ -174,6 +174,14 @@ class FaultBed(Testbed):
     def open_files(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def sockets(self):
+        """How many the server has open."""
+        count = 0
+        for name in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                count += os.readlink(f"/proc/{self.pid}/fd/{name}").startswith("socket:")
+        return count
+
 
 class FaultyBed(FaultBed):
     """One whose disks do what they are told (storage/fault.h); only where has_kill_points().
