@@ -106,6 +106,13 @@ tool_ask(const struct settings *settings, const char *path,
 }
 
 bool
+tool_ask_within(const struct settings *settings, const char *path, long seconds,
+    struct tool_answer *out)
+{
+	return ask(settings, path, NULL, 0, seconds, out);
+}
+
+bool
 tool_ask_patiently(const struct settings *settings, const char *path,
     const struct tool_field *fields, int n_fields, struct tool_answer *out)
 {

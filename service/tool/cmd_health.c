@@ -7,16 +7,26 @@
 
 #include "service/tool/tool.h"
 
+/*
+ * A loop of the server that has fallen silent says nothing to those it has let in; the
+ * watchdog answers for it after some seconds, to those who come then.
+ */
+enum { HEALTH_TRIES = 3, HEALTH_WAIT_S = 4 };
+
 static json_t *
 ask_health(const struct tool_call *call, struct tool_answer *answer)
 {
 	json_error_t error;
-	json_t *root = NULL;
+	bool has_answered = false;
 
-	if (tool_ask(call->settings, "/admin/health", NULL, 0, answer) &&
-	    answer->status == 200)
-		root = json_loads(answer->text, 0, &error);
-	return root;
+	for (int i = 0; i < HEALTH_TRIES && !has_answered; i++) {
+		if (i > 0)
+			tool_answer_release(answer);
+		has_answered = tool_ask_within(
+		    call->settings, "/admin/health", HEALTH_WAIT_S, answer);
+	}
+	return has_answered && answer->status == 200 ? json_loads(answer->text, 0, &error)
+						     : NULL;
 }
 
 static const char *

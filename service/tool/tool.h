@@ -48,7 +48,10 @@ struct tool_answer {
  */
 bool tool_ask(const struct settings *settings, const char *path,
     const struct tool_field *fields, int n_fields, struct tool_answer *out);
-/* The same, for as long as it takes. */
+/* GET; no answer within `seconds` is none. */
+bool tool_ask_within(const struct settings *settings, const char *path, long seconds,
+    struct tool_answer *out);
+/* The same as tool_ask, for as long as it takes. */
 bool tool_ask_patiently(const struct settings *settings, const char *path,
     const struct tool_field *fields, int n_fields, struct tool_answer *out);
 void tool_answer_release(struct tool_answer *a);

@@ -605,14 +605,11 @@ class Metadata(unittest.TestCase):
 
     def wait_alarm(self, limit_s=15):
         """Health CRITICAL, /availability false."""
-        began = time.monotonic()
-
         def it_is_said_to_be_unavailable():
             return self.availability() is False
         wait_until(it_is_said_to_be_unavailable, limit_s)
         self.assertEqual(self.bed.tool("health")[0], 2)
         self.assertIn("metadata store does not answer", self.bed.tool("health")[1])
-        self.assertLess(time.monotonic() - began, limit_s)
 
     def wait_all_well(self):
         def it_is_available():
