@@ -74,6 +74,7 @@ class Worker:
         self.hot = load.hot
         self.moves = moves
         self.next = 0
+        self.files_max = FILES_PER_THREAD
         self.done = self.n_moves = 0
         self.wrong = None
         self.refusals = ()  # statuses that may come while the server ends
@@ -100,8 +101,11 @@ class Worker:
         else:
             self.known[path] = state
 
+    def random_bytes(self):
+        return random_bytes(self.rng)
+
     def put(self, path):
-        data = random_bytes(self.rng)
+        data = self.random_bytes()
         mark = self.known[path][3] if path in self.known else None
         body = in_parts(data, self.rng) if len(data) > 100_000 and self.rng.random() < 0.5 else data
         self.change(path, (FILE, md5(data), len(data), mark),
@@ -109,7 +113,7 @@ class Worker:
 
     def put_hot(self):
         path = self.rng.choice(HOT)
-        data = random_bytes(self.rng)
+        data = self.random_bytes()
         begin = time.monotonic()
         try:
             status = self.client.put(path, data)
@@ -165,7 +169,7 @@ class Worker:
             self.set_mark(self.rng.choice([file, folder] if file else [folder]))
         elif dice < 0.38 and self.moves and folder != self.root:
             self.move_folder(folder)
-        elif file is not None and (dice < 0.50 or n_files >= FILES_PER_THREAD):
+        elif file is not None and (dice < 0.50 or n_files >= self.files_max):
             self.delete(file)
         elif file is not None and dice < 0.70:
             self.put(file)
@@ -219,6 +223,10 @@ def seen(tree, path):
 
 
 class Load:
+    """Parts of it can be other ones: `worker` and `threads` of a class derived from it."""
+
+    worker, threads = Worker, THREADS
+
     def __init__(self, bed, seed):
         self.bed = bed
         self.client = Client(bed)
@@ -227,7 +235,8 @@ class Load:
         rng = random.Random(seed)
         moves = self.client.can_move()
         self.client.close()
-        self.workers = [Worker(self, i, rng.randrange(2**60), moves) for i in range(THREADS)]
+        self.workers = [self.worker(self, i, rng.randrange(2**60), moves)
+                        for i in range(self.threads)]
 
     @property
     def done(self):
