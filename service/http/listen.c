@@ -15,8 +15,15 @@
 #include <unistd.h>
 
 #include "service/core/check.h"
+#include "service/core/clock.h"
 
-enum { BACKLOG = 1024, ACCEPT_TURN = 64, PAUSE_MS = 50 };
+enum {
+	BACKLOG = 1024,
+	ACCEPT_TURN = 64,
+	PAUSE_MS = 50,
+	SERVED_MS = 2000,
+	SERVED_POLL_MS = 20
+};
 
 /* "address:port" into its halves; the address without its brackets, "" for "*". */
 static bool
@@ -121,6 +128,19 @@ is_served(const struct sockaddr_un *address)
 	return served;
 }
 
+static bool
+is_served_for_long(const struct sockaddr_un *address)
+{
+	uint64_t until = clock_mono_ms() + SERVED_MS;
+
+	while (is_served(address)) {
+		if (clock_mono_ms() > until)
+			return true;
+		(void)usleep(SERVED_POLL_MS * 1000);
+	}
+	return false;
+}
+
 enum err
 listen_open_unix(const char *path, int *fd_out, struct errinfo *why)
 {
@@ -132,7 +152,7 @@ listen_open_unix(const char *path, int *fd_out, struct errinfo *why)
 		return errinfo_set(
 		    why, ERR_CONFIG, "the path of a Unix socket is too long: %s", path);
 	(void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-	if (is_served(&address))
+	if (is_served_for_long(&address))
 		return errinfo_set(why, ERR_CONFIG, "another server listens on %s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)

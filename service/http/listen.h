@@ -21,7 +21,10 @@ enum { LISTEN_ADDRESS_SIZE = 80 };
 enum err listen_open(const char *address, bool share, int *fd_out,
     char bound_out[LISTEN_ADDRESS_SIZE], struct errinfo *why) ERR_CHECKED;
 
-/* A Unix socket at `path`, mode 0600; a stale one is replaced, one in use ERR_CONFIG. */
+/*
+ * A Unix socket at `path`, mode 0600; a stale one is replaced. One in use ERR_CONFIG, after
+ * a while: the keeper of a server that was killed may yet have to shut it down.
+ */
 enum err listen_open_unix(const char *path, int *fd_out, struct errinfo *why) ERR_CHECKED;
 
 struct listener;

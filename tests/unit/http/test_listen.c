@@ -174,6 +174,14 @@ beyond_the_limit_clients_wait_until_one_leaves(void **state)
 	(void)close(config.fd);
 }
 
+static void *
+shut_down_soon(void *arg)
+{
+	(void)usleep(200 * 1000);
+	assert_int_equal(shutdown(*(int *)arg, SHUT_RDWR), 0);
+	return NULL;
+}
+
 static void
 a_unix_socket_is_its_owners_and_one_servers(void **state)
 {
@@ -181,6 +189,7 @@ a_unix_socket_is_its_owners_and_one_servers(void **state)
 	struct errinfo why;
 	struct stat st;
 	int fd, second;
+	pthread_t keeper;
 
 	(void)state;
 	folder_make(dir);
@@ -210,6 +219,11 @@ a_unix_socket_is_its_owners_and_one_servers(void **state)
 	assert_ok(listen_open_unix(path, &fd, &why), &why);
 	assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
 	assert_ok(listen_open_unix(path, &second, &why), &why);
+	(void)close(fd);
+	/* By one that is gone, but for its keeper, who is about to shut it down. */
+	assert_int_equal(pthread_create(&keeper, NULL, shut_down_soon, &second), 0);
+	assert_ok(listen_open_unix(path, &fd, &why), &why);
+	assert_int_equal(pthread_join(keeper, NULL), 0);
 	(void)close(fd);
 	(void)close(second);
 	(void)snprintf(other, sizeof other, "%s/%0100d", dir, 0);
