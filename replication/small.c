@@ -13,7 +13,7 @@
 
 enum {
 	PACKS_AT_ONCE = 2,
-	CALM_MS = 50, /* without another one */
+	RATE_WINDOW_MS = 100,
 	TICK_MS = 20,
 	IDS_AT_ONCE = 256,
 	LOOKS = 64,
@@ -52,6 +52,18 @@ new_file(const struct blob *blob, struct pool *pool, size_t row_n)
 	return NULL;
 }
 
+static void
+roll_rate(struct small_rate *rate, uint64_t now_ms)
+{
+	uint64_t past_ms = now_ms - rate->since_ms;
+
+	if (past_ms < RATE_WINDOW_MS)
+		return;
+	rate->n_before = past_ms < 2 * RATE_WINDOW_MS ? rate->n : 0;
+	rate->n = 0;
+	rate->since_ms = now_ms;
+}
+
 /* Room in the backlog, taken at once. */
 static bool
 take_room(struct small *s, uint64_t n)
@@ -62,7 +74,8 @@ take_room(struct small *s, uint64_t n)
 	fits = s->bytes + n <= s->backlog_bytes;
 	if (fits)
 		s->bytes += n;
-	s->last_ms = clock_mono_ms();
+	roll_rate(&s->rate, clock_mono_ms());
+	s->rate.n++;
 	small_unlock(s);
 	return fits;
 }
@@ -203,14 +216,24 @@ is_due(const struct small *s, const struct small_file *file, uint64_t now_ms)
 	       (!file->is_left || sweep_rests(s->m->sweep));
 }
 
-/* Called with the lock held: the next one that is due, among the oldest. */
+/* One that was tried before may have left a file somewhere, and is moved for itself. */
+static bool
+may_be_packed(const struct small_file *file)
+{
+	return !file->was_tried && !file->is_left;
+}
+
+/*
+ * Called with the lock held: the next one that is due, among the oldest; in a flood only
+ * one that no pack will take.
+ */
 static struct small_file *
-take_one(struct small *s, uint64_t now_ms)
+take_one(struct small *s, uint64_t now_ms, bool flood)
 {
 	struct small_file *file = small_table_first(&s->table);
 
 	for (unsigned looks = 0; file != NULL && looks < LOOKS; looks++) {
-		if (is_due(s, file, now_ms)) {
+		if (is_due(s, file, now_ms) && !(flood && may_be_packed(file))) {
 			small_table_unqueue(&s->table, file);
 			file->was_tried = true;
 			return file;
@@ -220,10 +243,7 @@ take_one(struct small *s, uint64_t now_ms)
 	return NULL;
 }
 
-/*
- * Called with the lock held: those for a pack, in a list by `next`. One that was tried
- * before may have left a file somewhere, and is moved for itself.
- */
+/* Called with the lock held: those for a pack, in a list by `next`. */
 static struct small_file *
 take_pack(struct small *s, uint64_t now_ms)
 {
@@ -234,7 +254,7 @@ take_pack(struct small *s, uint64_t now_ms)
 	     file != NULL && n < SMALL_PACK_FILES && bytes < SMALL_PACK_BYTES;
 	     file = next) {
 		next = file->next;
-		if (file->was_tried || file->is_left || file->not_before_ms > now_ms)
+		if (!may_be_packed(file) || file->not_before_ms > now_ms)
 			continue;
 		small_table_unqueue(&s->table, file);
 		file->next = NULL;
@@ -247,16 +267,17 @@ take_pack(struct small *s, uint64_t now_ms)
 }
 
 /*
- * Called with the lock held. A flood is when more come than can be moved one by one; it
- * is over when all are gone, or nobody sends any more.
+ * Called with the lock held: more come than it pays to move one by one, or than was
+ * possible.
  */
-static void
-look_for_flood(struct small *s, uint64_t now_ms)
+static bool
+is_flood(struct small *s, uint64_t now_ms)
 {
-	if (s->table.n_queued >= s->pack_min)
-		s->is_flood = true;
-	else if (s->table.n_queued == 0 || now_ms - s->last_ms >= CALM_MS)
-		s->is_flood = false;
+	uint64_t n = s->flood_rate * RATE_WINDOW_MS / 1000;
+
+	roll_rate(&s->rate, now_ms);
+	return s->table.n_queued >= s->pack_min || s->rate.n >= n ||
+	       s->rate.n_before >= n;
 }
 
 /* Called with the lock held, in a flood: is there enough for a pack, or for too long? */
@@ -274,6 +295,7 @@ void
 small_pump(struct small *s)
 {
 	struct small_file *file = NULL, *pack = NULL;
+	bool flood;
 
 	do {
 		uint64_t now_ms = clock_mono_ms();
@@ -281,13 +303,12 @@ small_pump(struct small *s)
 		if (s->stopping || s->moves_max == 0)
 			return;
 		small_lock(s);
-		look_for_flood(s, now_ms);
+		flood = is_flood(s, now_ms);
 		file = pack = NULL;
-		if (s->is_flood && is_pack_due(s, now_ms))
+		if (flood && is_pack_due(s, now_ms))
 			pack = take_pack(s, now_ms);
-		if (pack == NULL && s->moving < s->moves_max &&
-		    (!s->is_flood || s->packing == 0))
-			file = take_one(s, now_ms);
+		if (pack == NULL && s->moving < s->moves_max)
+			file = take_one(s, now_ms, flood);
 		small_unlock(s);
 		if (pack != NULL)
 			small_pack_start(s, pack);
@@ -391,6 +412,7 @@ small_new(struct mirror *m, struct loop *loop, const struct settings *settings,
 	s->file_max = settings->small_file;
 	s->backlog_bytes = settings->small_backlog;
 	s->delay_ms = settings->small_delay;
+	s->flood_rate = settings->small_flood;
 	s->moves_max = (unsigned)settings->small_moves;
 	s->pack_min = (unsigned)settings->small_pack;
 	s->wake_job.run = woken;

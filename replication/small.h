@@ -11,9 +11,9 @@
  * locations.
  *
  * A file is moved at once, as it would have been uploaded (mirror_put), under the id it
- * has. When more come than can be moved so, they go together into one file, a pack
- * (storage/blob_pack.h), as soon as there are enough for one, or one has waited for
- * small_delay. W locations must have them before the catalogue lets their bytes go.
+ * has. When so many come that this would hold up the uploads (small_flood a second, or
+ * small_pack that wait), they go together into one file, a pack (storage/blob_pack.h), as
+ * soon as there are enough for one, or one has waited for small_delay. W locations must have them before the catalogue lets their bytes go.
  *
  * Thread: any, but for new, start, stop, quiet and free.
  */
@@ -27,7 +27,7 @@ struct small_file;
 
 /*
  * Also reads what earlier processes left. `loop` is the mirror's. The settings used:
- * small_file, small_backlog, small_moves, small_pack, small_delay.
+ * small_file, small_backlog, small_moves, small_flood, small_pack, small_delay.
  */
 enum err small_new(struct mirror *m, struct loop *loop, const struct settings *settings,
     struct small **out, struct errinfo *why) ERR_CHECKED;

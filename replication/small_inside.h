@@ -13,14 +13,19 @@
 
 enum { SMALL_PACK_FILES = 4096, SMALL_PACK_BYTES = 8 * 1024 * 1024 };
 
+/* How many come: in the window that began then, and in the one before. */
+struct small_rate {
+	uint64_t since_ms;
+	uint64_t n, n_before;
+};
+
 struct small {
 	struct mirror *m;
 	struct loop *loop;
 	struct loop_timer *timer;
-	uint64_t file_max, backlog_bytes, delay_ms;
+	uint64_t file_max, backlog_bytes, delay_ms, flood_rate;
 	unsigned moves_max, pack_min;
 	unsigned moving, packing; /* the loop's own */
-	bool is_flood; /* likewise */
 	bool stopping;
 	struct loop_job wake_job;
 
@@ -28,7 +33,7 @@ struct small {
 	struct small_table table;
 	struct store_reader *reader;
 	uint64_t bytes; /* of all files */
-	uint64_t last_ms; /* of the last upload */
+	struct small_rate rate; /* of uploads */
 	uint64_t moved, failed;
 	bool awake; /* the timer is set, or will be */
 };

@@ -31,6 +31,21 @@ packing(struct rig *rig)
 	rig->settings.small_delay = 10;
 }
 
+/* One each 100 ms is a flood; together they would never be enough for a pack. */
+static void
+flooding(struct rig *rig)
+{
+	moving(rig);
+	rig->settings.small_flood = 10;
+	rig->settings.small_delay = 20;
+}
+
+static int
+open_flooding_rig(void **state)
+{
+	return open_rig_tuned(state, flooding);
+}
+
 static int
 open_moving_rig(void **state)
 {
@@ -190,6 +205,27 @@ many_share_a_pack(void **state)
 }
 
 static void
+in_a_flood_none_is_moved_for_itself(void **state)
+{
+	struct rig *rig = *state;
+	struct blob blob[MANY];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		char name[8];
+
+		(void)snprintf(name, sizeof name, "f%u", i);
+		blob[i] = put_small(rig, name, i);
+	}
+	rig_wait_until(rig, all_are_moved);
+	for (unsigned i = 0; i < MANY; i++) {
+		struct blob now = blob_now(rig, blob[i].id);
+
+		assert_true(now.pack != 0);
+		check_reads_back(rig, &now, i);
+	}
+}
+
+static void
 beyond_the_backlog_they_go_straight_to_the_locations(void **state)
 {
 	struct rig *rig = *state;
@@ -238,10 +274,11 @@ open_full_rig(void **state)
 	return open_rig_tuned(state, small_backlog_of_a_megabyte);
 }
 
-#define MOVING(test)  cmocka_unit_test_setup_teardown(test, open_moving_rig, close_rig)
-#define STAYING(test) cmocka_unit_test_setup_teardown(test, open_staying_rig, close_rig)
-#define PACKING(test) cmocka_unit_test_setup_teardown(test, open_packing_rig, close_rig)
-#define FULL(test)    cmocka_unit_test_setup_teardown(test, open_full_rig, close_rig)
+#define MOVING(test)   cmocka_unit_test_setup_teardown(test, open_moving_rig, close_rig)
+#define STAYING(test)  cmocka_unit_test_setup_teardown(test, open_staying_rig, close_rig)
+#define PACKING(test)  cmocka_unit_test_setup_teardown(test, open_packing_rig, close_rig)
+#define FLOODING(test) cmocka_unit_test_setup_teardown(test, open_flooding_rig, close_rig)
+#define FULL(test)     cmocka_unit_test_setup_teardown(test, open_full_rig, close_rig)
 
 int
 main(void)
@@ -253,6 +290,7 @@ main(void)
 	    MOVING(locations_that_fail_are_tried_again),
 	    MOVING(one_location_that_fails_gets_its_row),
 	    PACKING(many_share_a_pack),
+	    FLOODING(in_a_flood_none_is_moved_for_itself),
 	    FULL(beyond_the_backlog_they_go_straight_to_the_locations),
 	    STAYING(a_large_file_is_none_of_them),
 	};
