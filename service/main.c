@@ -21,7 +21,12 @@
 #include "service/remote/remote.h"
 #include "service/server.h"
 
-enum { TEND_S = 60, MMAP_FROM = 4 << 20, EXIT_CONFIG = 78 /* EX_CONFIG of sysexits.h */ };
+enum {
+	TEND_S = 60,
+	MMAP_FROM = 4 << 20,
+	TRIM_FROM = 8 << 20,
+	EXIT_CONFIG = 78 /* EX_CONFIG of sysexits.h */
+};
 
 static const char usage[] =
     "usage: quartetd -c FILE [-n | --settings]\n"
@@ -119,12 +124,16 @@ raise_limits(void)
 	}
 }
 
-/* Large blocks go back to the system when they are freed: by itself malloc keeps what has
- * the size of a password's hash. */
+/*
+ * Large blocks go back to the system when they are freed: by itself malloc keeps what has
+ * the size of a password's hash. The end of a heap does not at once: each batch of the
+ * metadata's writer needs it again.
+ */
 static void
 give_memory_back(void)
 {
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_FROM);
 }
 
 static void

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "service/core/check.h"
 #include "service/core/clock.h"
@@ -19,6 +21,8 @@ enum {
 	ROWS_ENOUGH = 16 * 1024 * 1024, /* then the rest waits for the next one */
 	TERMS_SPARE = 2,
 	TERMS_AHEAD = 1024,
+	GATHER_US = 500, /* that more are waited for, at most */
+	GATHER_REST = 8, /* batches, after one for which nobody came */
 };
 
 struct writer {
@@ -30,6 +34,11 @@ struct writer {
 	unsigned batch_max;
 	struct write w;
 	struct queue queue;
+	_Atomic uint64_t submitted;
+	uint64_t taken;
+	/* Of the last round: how many changes, when, and how many may wait soon. */
+	uint64_t answered, answered_us, wanted;
+	unsigned gather_rest; /* rounds */
 	struct store_counts counts;
 	_Atomic uint64_t oldest_open;
 	_Atomic bool stopping;
@@ -377,25 +386,72 @@ commit_and_answer(struct writer *writer, struct queue_item *first)
 	return rest;
 }
 
+static uint64_t
+waiting(const struct writer *writer)
+{
+	return writer->submitted - writer->taken;
+}
+
+/*
+ * Those that were answered just now are likely to be back in less time than a commit
+ * takes. Without a moment's wait for them they and those that waited meanwhile would take
+ * turns for ever, with twice the commits. For a while it is not tried again when they did
+ * not come.
+ */
+static void
+gather(struct writer *writer)
+{
+	uint64_t now_us = clock_mono_us(), until_us = writer->answered_us + GATHER_US;
+
+	if (waiting(writer) >= writer->wanted || now_us >= until_us)
+		return;
+	if (writer->gather_rest > 0) {
+		writer->gather_rest--;
+		return;
+	}
+	(void)usleep((useconds_t)(until_us - now_us));
+	if (waiting(writer) < writer->wanted - writer->answered * 3 / 4)
+		writer->gather_rest = GATHER_REST;
+}
+
+static void
+run_round(struct writer *writer, struct queue_item *taken)
+{
+	writer->answered = 0;
+	for (const struct queue_item *i = taken; i != NULL; i = i->next)
+		writer->answered++;
+	writer->taken += writer->answered;
+	while (taken != NULL) {
+		struct queue_item *batch = cut(&taken, writer->batch_max);
+
+		while (batch != NULL)
+			batch = commit_and_answer(writer, batch);
+	}
+	writer->answered_us = clock_mono_us();
+	writer->wanted = waiting(writer) + writer->answered;
+}
+
 static void *
 write_batches(void *arg)
 {
 	struct writer *writer = arg;
 
+	(void)prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: gather's steps are short */
 	for (;;) {
 		bool stopping =
 		    writer->stopping; /* before the take: what follows is the rest */
-		struct queue_item *taken = queue_take(&writer->queue);
+		struct queue_item *taken;
 		struct pollfd p = {.fd = queue_fd(&writer->queue), .events = POLLIN};
 
-		while (taken != NULL) {
-			struct queue_item *batch = cut(&taken, writer->batch_max);
-
-			while (batch != NULL)
-				batch = commit_and_answer(writer, batch);
-		}
+		if (waiting(writer) > 0)
+			gather(writer);
+		taken = queue_take(&writer->queue);
+		if (taken != NULL)
+			run_round(writer, taken);
 		if (stopping)
 			return NULL;
+		if (taken != NULL)
+			continue;
 		/* The take may have swallowed the wake-up that says so. */
 		if (!writer->stopping && poll(&p, 1, -1) < 0)
 			CHECK(errno == EINTR);
@@ -461,6 +517,7 @@ writer_set_journal(struct writer *writer, struct journal_sink *journal)
 void
 writer_submit(struct writer *writer, struct change *change)
 {
+	writer->submitted++;
 	queue_push(&writer->queue, &change->item);
 }
 

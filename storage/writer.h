@@ -2,8 +2,9 @@
 /*
  * writer - the one thread that changes the store. Internal to storage.
  *
- * Takes all waiting changes as a batch (no timer: while one batch is being committed the
- * next one gathers), applies each in a child transaction, writes totals and counters,
+ * Takes all waiting changes as a batch: while one batch is being committed the next one
+ * gathers, and half a millisecond longer when those that were answered just now are
+ * expected back. Then it applies each in a child transaction, writes totals and counters,
  * appends the batch to the journal, commits, answers all (architecture D60).
  */
 #ifndef QUARTET_STORAGE_WRITER_H
