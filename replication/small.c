@@ -287,7 +287,7 @@ is_pack_due(const struct small *s, uint64_t now_ms)
 	const struct small_file *oldest = small_table_first(&s->table);
 
 	return s->packing < PACKS_AT_ONCE && oldest != NULL &&
-	       (s->table.n_queued >= s->pack_min ||
+	       (s->table.n_queued >= s->pack_min || s->bytes >= SMALL_PACK_BYTES ||
 		   now_ms - oldest->since_ms >= s->delay_ms);
 }
 
