@@ -48,6 +48,8 @@ enum db_table {
 
 enum { DB_KEY_MAX = 511 };
 
+const char *db_table_name(enum db_table table);
+
 struct db;
 struct db_txn;
 struct db_reader;

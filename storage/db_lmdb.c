@@ -62,6 +62,12 @@ static const char *const table_names[DB_TABLES] = {
     [DB_SMALL] = "small",
 };
 
+const char *
+db_table_name(enum db_table table)
+{
+	return table_names[table];
+}
+
 static enum err
 fail(int code, const char *what, struct errinfo *why)
 {

@@ -210,6 +210,31 @@ class MetadataLost(unittest.TestCase):
         self.again()
         self.assert_all_there()
 
+    def test_an_export_made_while_serving_is_imported(self):
+        self.change("a")
+        text = os.path.join(self.bed.env["QUARTET_META"], "..", "export")
+        status, output = self.bed.tool("export", text)
+        self.assertEqual(status, 0, output)
+        self.assertEqual(os.stat(text).st_mode & 0o777, 0o600)
+        self.assertEqual(self.bed.tool("export", text)[0], 1, "there is such a file")
+        self.change("b")
+        self.assertEqual(self.bed.tool("import", text)[0], 1, "a server runs")
+        self.bed.kill()
+        os.unlink(self.data)
+        with open(text, encoding="ascii") as f:
+            lines = f.readlines()
+        with open(text + ".cut", "w", encoding="ascii") as f:
+            f.writelines(lines[:-1])
+        status, output = self.bed.tool("import", text + ".cut")
+        self.assertEqual(status, 1)
+        self.assertIn("the end is missing", output)
+        status, output = self.bed.tool("import", text)
+        self.assertEqual(status, 0, output)
+        self.assertEqual([name for name in os.listdir(self.bed.env["QUARTET_META"])
+                          if name.startswith("import")], [])
+        self.again()
+        self.assert_all_there()
+
     def lose_all_metadata(self):
         self.bed.kill()
         self.client.close()

@@ -14,6 +14,7 @@
 #include "storage/accounts.h"
 #include "storage/blob_small.h"
 #include "storage/catalogue_check.h"
+#include "storage/dump.h"
 #include "storage/nodes.h"
 #include "tests/support/folder.h"
 
@@ -185,8 +186,29 @@ check_goes_on(struct golden *g)
 	assert_int_equal(at(g, "/alice/new").id, r.id_out);
 }
 
+/* The store in g->dir gives way to one that is made of its export. */
 static void
-check_golden(const char *name, bool is_small)
+export_and_load(struct golden *g)
+{
+	char from[64];
+	uint64_t written, loaded;
+	FILE *text = tmpfile();
+
+	assert_non_null(text);
+	open_golden(g);
+	assert_ok(dump_write(g->reader, text, &written, &g->why), &g->why);
+	close_golden(g);
+	(void)memcpy(from, g->dir, sizeof from);
+	folder_remove(from);
+	folder_make(g->dir);
+	rewind(text);
+	assert_ok(dump_load(text, g->dir, MAP, &loaded, &g->why), &g->why);
+	assert_int_equal(loaded, written);
+	(void)fclose(text);
+}
+
+static void
+check_golden(const char *name, bool is_small, bool as_text)
 {
 	struct golden g = {.store = NULL};
 	struct catalogue_check check = {
@@ -195,6 +217,8 @@ check_golden(const char *name, bool is_small)
 	folder_make(g.dir);
 	copy(name, g.dir);
 	arena_init(&g.arena, 1 << 20);
+	if (as_text)
+		export_and_load(&g);
 	open_golden(&g);
 	check_tree(&g);
 	check_people(&g);
@@ -212,14 +236,22 @@ static void
 as_the_first_format_left_it(void **state)
 {
 	(void)state;
-	check_golden("1.0", false);
+	check_golden("1.0", false, false);
 }
 
 static void
 with_small_files_that_are_not_moved_yet(void **state)
 {
 	(void)state;
-	check_golden("1.0-small", true);
+	check_golden("1.0-small", true, false);
+}
+
+static void
+by_way_of_an_export(void **state)
+{
+	(void)state;
+	check_golden("1.0", false, true);
+	check_golden("1.0-small", true, true);
 }
 
 int
@@ -228,6 +260,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(as_the_first_format_left_it),
 	    cmocka_unit_test(with_small_files_that_are_not_moved_yet),
+	    cmocka_unit_test(by_way_of_an_export),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
