@@ -5,6 +5,7 @@ A row is a function of one Bench (see main.py). `bench.server` is None when only
 and peers are wanted; then `ours` is None and the line has no value of ours.
 """
 
+import concurrent.futures
 import os
 import re
 import statistics
@@ -386,6 +387,56 @@ def tar_of_small_files(bench):
 
     values, peers = race(bench.rounds, ours, {"tar": peer})
     report("tar", "files/s", values, peers)
+
+
+# Downloads while copies are checked and made
+
+READERS = 16
+READ_SIZE = 1 << 20
+TO_REPAIR = 4000
+
+
+@row("get-repaired", disk_gib=8, needs_server=True)
+def get_while_repaired(bench):
+    """p99 of 16 readers of 1 MiB while a location is repaired and all are scrubbed, against without"""
+    server = bench.server
+    path = f"/public/{bench.fresh('read')}"
+    server.create("ContainerNode", path, ispublic="true")
+    bench.tools.run("bench-load", "-m", "PUT", "-c", SMALL_CONNECTIONS, "-n", READERS, "-s", READ_SIZE, "-e", 201,
+                    "-b", bench.text("read", "file {n}\n"), *server.as_alice, f"{server.plain}/files{path}/r-{{n}}")
+    urls = [server.byte_url(f"{path}/r-{n}", alice=False) for n in range(READERS)]
+
+    def read():
+        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+            results = pool.map(lambda url: bench.tools.run("bench-load", "-d", bench.seconds, url), urls)
+            return statistics.median(result["p99_us"] for result in results) / 1000
+
+    def busy():
+        folder = f"/alice/{bench.fresh('missed')}"
+        server.create("ContainerNode", folder)
+        server.tool("location", "offline", "4")
+        bench.tools.run("bench-load", "-m", "PUT", "-c", SMALL_CONNECTIONS, "-n", TO_REPAIR, "-s", 64 * 1024,
+                        "-e", 201, "-b", bench.text("missed", "file {n}\n"), *server.as_alice,
+                        f"{server.plain}/files{folder}/m-{{n}}", limit_s=900)
+        server.tool("location", "online", "4")
+        server.tool("scrub", "start", "--deep")
+        before = server.repairs_due()
+        p99 = read()
+        if before == 0 or server.repairs_due() == 0:
+            raise BenchError("there was nothing to repair, or all was before the reading ended")
+        return p99
+
+    def idle():
+        server.tool("scrub", "stop")
+        end = time.monotonic() + 300
+        while server.repairs_due() > 0:
+            if time.monotonic() > end:
+                raise BenchError("the repair does not end")
+            time.sleep(0.2)
+        return read()
+
+    values, peers = race(min(bench.rounds, 3), busy, {"idle": idle})
+    report("get-repaired", "ms", values, peers, better="less")
 
 
 # Cutouts

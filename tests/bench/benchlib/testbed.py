@@ -8,6 +8,7 @@ loopback); what is timed goes through the C programs, or through Job for moves.
 import base64
 import contextlib
 import http.client
+import json
 import os
 import subprocess
 import threading
@@ -164,6 +165,19 @@ class Testbed:
         location = urllib.parse.urlsplit(headers["Location"])
         query = "?" + location.query if location.query else ""
         return f"http://{self._host}:{self._port}{location.path}{query}"
+
+    # What operators do
+
+    def tool(self, *words):
+        """What the operator's program prints."""
+        done = subprocess.run([self.env["QUARTET_TOOL"], "-c", self.env["QUARTET_CONF"], *words],
+                              capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"quartet {' '.join(words)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def repairs_due(self):
+        return json.loads(self.tool("--json", "repair", "status"))["due"]
 
     # What it uses
 
