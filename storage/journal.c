@@ -140,7 +140,8 @@ journal_row_next(struct bytes *rows, struct journal_row *out, enum err *err)
 	    .key = unpack_bytes(&in, key_n),
 	    .value = unpack_bytes(&in, value_n),
 	};
-	if (in.failed || (first & ~(unsigned)IS_DELETE) >= DB_TABLES) {
+	if (in.failed || (first & ~(unsigned)IS_DELETE) >= DB_TABLES ||
+	    (out->is_delete && value_n > 0)) {
 		*err = ERR_DAMAGED;
 		return false;
 	}

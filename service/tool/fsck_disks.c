@@ -82,8 +82,11 @@ list_leaf(struct disk *d, unsigned leaf, struct errinfo *why)
 			(void)close(fd);
 		return errinfo_sys(why, ERR_IO, errno, "cannot list %s", path);
 	}
-	while (ok && (errno = 0, entry = readdir(dir)) != NULL)
+	errno = 0;
+	while (ok && (entry = readdir(dir)) != NULL) {
 		ok = add_file(d, fd, entry->d_name);
+		errno = 0; /* readdir alone says what went wrong */
+	}
 	if (ok && errno != 0) {
 		enum err e = errinfo_sys(why, ERR_IO, errno, "cannot list %s", path);
 
