@@ -44,12 +44,15 @@ class Trouble(threading.Thread):
         super().__init__()
         self.bed, self.load, self.rng = bed, load, rng
         self.count = 0
+        self.last = ""
         self.wrong = None
 
     def run(self):
         try:
             while not self.load.stopping.is_set():
-                self.bed.fault(location=self.rng.randint(1, 4), **self.rng.choice(FAULTS))
+                fault = {"location": self.rng.randint(1, 4), **self.rng.choice(FAULTS)}
+                self.bed.fault(**fault)
+                self.last = f"{time.strftime('%H:%M:%S', time.gmtime())} {fault}"
                 self.count += 1
                 self.load.stopping.wait(self.rng.uniform(0.5, 6))
                 self.bed.heal()
@@ -86,7 +89,7 @@ def soak(minutes, seed):
     rng = random.Random(seed)
     bed = FaultyBed.start(settings=["small_file=56KiB", "gc_delay=200ms", "probe_period=500ms", "io_deadline=2s",
                                     "meta_copy_period=20s", "scrub_deep_period=60s", "scrub_shallow_period=30s"])
-    base, faults, done = None, 0, 0
+    base, faults, done, trouble = None, 0, 0, None
     try:
         load = Load(bed, seed)
         for minute in range(1, minutes + 1):
@@ -112,6 +115,9 @@ def soak(minutes, seed):
         status, text = bed.tool("fsck")
         if status != 0:
             raise AssertionError(f"fsck: {text}")
+    except BaseException:
+        print(f"the last fault: {trouble and trouble.last}; the log ends:\n{bed.log()[-6000:]}", file=sys.stderr)
+        raise
     finally:
         bed.heal()
         bed.close()
