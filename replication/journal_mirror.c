@@ -206,6 +206,13 @@ is_its_turn(const struct journal_lane *lane)
 	       clock_mono_ms() - lane->left_ms >= (uint64_t)FIRST_PAUSE_MS << doublings;
 }
 
+/* It is well again, and without it one more that fails would be one too many. */
+static bool
+is_needed(const struct journal_mirror *j, unsigned i)
+{
+	return n_live(j) <= j->needed && health_state(j->all.health, i) == STATE_ONLINE;
+}
+
 static void
 join(struct journal_mirror *j, enum urgency urgency)
 {
@@ -213,7 +220,7 @@ join(struct journal_mirror *j, enum urgency urgency)
 		struct journal_lane *lane = &j->lane[i];
 
 		if (!lane->live && !lane->out && is_usable(j, i, urgency) &&
-		    (urgency != IN_TURN || is_its_turn(lane)))
+		    (urgency != IN_TURN || is_its_turn(lane) || is_needed(j, i)))
 			journal_lane_join(lane);
 	}
 }

@@ -33,7 +33,7 @@ FAULTS = [
     {"op": "rename,fsyncdir", "errno": "EIO"},
     {"op": "write", "act": "short"},
 ]
-MEMORY_ROOM_MIB = 16
+MEMORY_ROOM_MIB = 32  # what heaps keep
 DESCRIPTOR_ROOM = 100  # copies stay open for a while for the next reader
 
 
@@ -57,7 +57,8 @@ class Trouble(threading.Thread):
                 self.load.stopping.wait(self.rng.uniform(0.5, 6))
                 self.bed.heal()
                 wait_until(self.all_are_well, 60)
-                self.load.stopping.wait(self.rng.uniform(0, 2))
+                # An upload that began without this disk is not to lose another one.
+                self.load.stopping.wait(self.rng.uniform(3, 5))
         except Exception as e:  # pylint: disable=broad-except
             self.wrong = e
 

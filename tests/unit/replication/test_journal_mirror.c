@@ -375,6 +375,38 @@ one_location_that_fails_is_left_out_and_comes_back(void **state)
 }
 
 /* The entry lies at one location, and perhaps at three more: nobody may ever see it. */
+/* Its journal fails so often that it has to wait for its turn for more than a second. */
+static void
+fail_often(struct stage *s, unsigned location)
+{
+	for (int i = 0; i < 6; i++) {
+		fail_at(location, FAKE_IO_WRITE, EIO, 1);
+		for (int k = 0; k < 100 && live(s) < 4; k++)
+			rig_run_for(&s->rig, 20);
+		append_ok(s, "meanwhile");
+		for (int k = 0; k < 100 && live(s) == 4; k++)
+			rig_run_for(&s->rig, 5);
+	}
+	rig_wait_until(&s->rig, rig_all_online);
+}
+
+static void
+nobody_has_to_wait_when_no_other_one_is_to_spare(void **state)
+{
+	struct stage *s = *state;
+
+	append_ok(s, "a");
+	fail_often(s, 0);
+	fail_at(1, FAKE_IO_WRITE, EIO, 0);
+	append_ok(s, "b");
+	for (int k = 0; k < 100 && live(s) > 2; k++)
+		rig_run_for(&s->rig, 5);
+	append_ok(s, "c");
+	assert_int_equal(live(s), 3);
+	fake_io_calm(1);
+	end(s);
+}
+
 static void
 what_too_few_took_never_comes_back(void **state)
 {
@@ -567,6 +599,7 @@ main(void)
 	    TEST(a_location_without_a_copy_is_no_witness),
 	    TEST(a_missing_entry_is_no_silent_gap),
 	    TEST(one_location_that_fails_is_left_out_and_comes_back),
+	    TEST(nobody_has_to_wait_when_no_other_one_is_to_spare),
 	    TEST(what_too_few_took_never_comes_back),
 	    TEST(bytes_of_files_need_as_many_as_an_upload),
 	    TEST(nor_if_nothing_came_after_it),
