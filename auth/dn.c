@@ -666,6 +666,15 @@ dn_key(struct arena *a, const struct dn *dn)
 }
 
 struct bytes
+dn_type_oid(struct bytes type)
+{
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		if (bytes_is(type, attributes[i].keyword))
+			return bytes_of(attributes[i].oid);
+	return type;
+}
+
+struct bytes
 dn_common_name(const struct dn *dn)
 {
 	for (size_t i = 0; i < dn->n; i++)

@@ -66,6 +66,9 @@ bool dn_equal(const struct dn *a, const struct dn *b);
  */
 struct bytes dn_key(struct arena *a, const struct dn *dn);
 
+/* The dotted OID of a part's type; static text, or the type itself. */
+struct bytes dn_type_oid(struct bytes type);
+
 /* The value of the most specific CN; absent when there is none. */
 struct bytes dn_common_name(const struct dn *dn);
 

@@ -138,6 +138,25 @@ x509_trust_id(const struct x509_trust *trust)
 }
 
 enum err
+x509_trust_add(struct x509_trust *trust, const char *pem_path, struct errinfo *why)
+{
+	FILE *f = fopen(pem_path, "re");
+	BIO *in;
+	enum err e;
+
+	if (f == NULL)
+		return errinfo_sys(why, ERR_CONFIG, errno, "cannot open %s", pem_path);
+	(void)ERR_set_mark();
+	in = BIO_new_fp(f, BIO_NOCLOSE);
+	e = in == NULL ? no_memory(why)
+		       : add_authorities(trust->store, in, pem_path, why);
+	(void)BIO_free(in);
+	(void)ERR_pop_to_mark();
+	(void)fclose(f);
+	return e;
+}
+
+enum err
 x509_trust_load(const char *pem_path, struct x509_trust **out, struct errinfo *why)
 {
 	struct x509_trust *trust;

@@ -51,6 +51,9 @@ struct x509_identity {
  */
 enum err x509_trust_load(
     const char *pem_path, struct x509_trust **out, struct errinfo *why) ERR_CHECKED;
+/* Those of one more file, before anything else. ERR_CONFIG as above. */
+enum err x509_trust_add(
+    struct x509_trust *trust, const char *pem_path, struct errinfo *why) ERR_CHECKED;
 void x509_trust_free(struct x509_trust *trust); /* NULL is fine */
 /* A number no other one has had, as an address might have; 0 for NULL. */
 uint64_t x509_trust_id(const struct x509_trust *trust);

@@ -171,6 +171,26 @@ start_keeper(struct server *s, struct errinfo *why)
 	return e;
 }
 
+/* Our own authority's certificates are believed besides those of others. */
+static enum err
+load_trust(const struct settings *settings, struct x509_trust **out, struct errinfo *why)
+{
+	const char *others = settings->client_ca, *ours = settings->user_ca_certificate;
+	enum err e;
+
+	*out = NULL;
+	if (others[0] == '\0')
+		return ours[0] == '\0' ? ERR_OK : x509_trust_load(ours, out, why);
+	e = x509_trust_load(others, out, why);
+	if (e == ERR_OK && ours[0] != '\0')
+		e = x509_trust_add(*out, ours, why);
+	if (e != ERR_OK) {
+		x509_trust_free(*out);
+		*out = NULL;
+	}
+	return e;
+}
+
 static enum err
 load_tls(const struct settings *settings, struct tls_context **tls_out,
     struct x509_trust **trust_out, struct errinfo *why)
@@ -182,8 +202,8 @@ load_tls(const struct settings *settings, struct tls_context **tls_out,
 	if (settings->listen_tls.n > 0)
 		e = tls_context_new(
 		    settings->tls_certificate, settings->tls_key, tls_out, why);
-	if (e == ERR_OK && settings->client_ca[0] != '\0')
-		e = x509_trust_load(settings->client_ca, trust_out, why);
+	if (e == ERR_OK)
+		e = load_trust(settings, trust_out, why);
 	if (e != ERR_OK) {
 		tls_context_unref(*tls_out);
 		*tls_out = NULL;

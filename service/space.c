@@ -3,6 +3,7 @@
 
 #include <semaphore.h>
 
+#include "auth/issuer.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
 #include "service/core/digest.h"
@@ -142,10 +143,9 @@ init_names(
 	space->names.aliases = aliases;
 	space->names.n_aliases = s->resource_aliases.n;
 	/* "example.org~vault" -> "example.org/gms": the group service beside us. */
-	space->group_authority = space->names.authority;
-	space->group_authority.n = bytes_find(space->group_authority, '~');
-	space->group_authority =
-	    arena_format(a, "%.*s/gms", BYTES_ARG(space->group_authority));
+	space->authority = space->names.authority;
+	space->authority.n = bytes_find(space->authority, '~');
+	space->group_authority = arena_format(a, "%.*s/gms", BYTES_ARG(space->authority));
 	return space->group_authority.p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
@@ -216,6 +216,15 @@ init_mode(struct space *space, struct store *store, struct errinfo *why)
 	return e;
 }
 
+static enum err
+init_issuer(struct space *space, const struct settings *s, struct errinfo *why)
+{
+	return s->user_ca_certificate[0] == '\0'
+		   ? ERR_OK
+		   : issuer_load(
+			 s->user_ca_certificate, s->user_ca_key, &space->issuer, why);
+}
+
 enum err
 space_init(struct space *space, struct arena *a, const struct settings *settings,
     struct store *store, struct errinfo *why)
@@ -230,6 +239,8 @@ space_init(struct space *space, struct arena *a, const struct settings *settings
 		e = init_keys(space, store, why);
 	if (e == ERR_OK)
 		e = init_mode(space, store, why);
+	if (e == ERR_OK)
+		e = init_issuer(space, settings, why);
 	space->started_ms = clock_wall_ms();
 	space->quota_holds = quota_holds_new();
 	if (e == ERR_OK && space->quota_holds == NULL)
@@ -242,4 +253,6 @@ space_release(struct space *space)
 {
 	quota_holds_free(space->quota_holds);
 	space->quota_holds = NULL;
+	issuer_free(space->issuer);
+	space->issuer = NULL;
 }

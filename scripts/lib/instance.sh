@@ -100,14 +100,16 @@ instance_config() {
 	local i pair key locations="" listen="127.0.0.1:$port"
 	local hosts="localhost:$port,127.0.0.1:$port"
 	local -A value
-	local order=(resource_id hosts listen_tls tls_certificate tls_key client_ca admin_socket
+	local order=(resource_id hosts listen_tls tls_certificate tls_key client_ca user_ca_certificate
+		user_ca_key admin_socket
 		access_log meta_dir locations write_quorum io reserve_percent)
 	for i in $(seq "$n_locations"); do locations+="${locations:+,}$dir/loc$i"; done
 	if has_ipv6; then listen+=",[::1]:$port"; fi
 	if [ -n "$plain_port" ]; then hosts+=",localhost:$plain_port,127.0.0.1:$plain_port"; fi
 	value=([resource_id]="ivo://$authority/vault" [hosts]=$hosts [listen_tls]=$listen
 		[tls_certificate]=$dir/server.pem [tls_key]=$dir/server.key
-		[client_ca]=$dir/ca.pem [admin_socket]=$dir/admin.sock
+		[client_ca]=$dir/ca.pem [user_ca_certificate]=$dir/ca.pem [user_ca_key]=$dir/ca.key
+		[admin_socket]=$dir/admin.sock
 		[access_log]=$dir/access.log [meta_dir]=$dir/meta [locations]=$locations
 		[write_quorum]=$write_quorum [io]=$io
 		[reserve_percent]=0) # the disk may be nearly full

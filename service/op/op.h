@@ -33,6 +33,7 @@
 #include "storage/nodes.h"
 #include "storage/path.h"
 
+struct issuer;
 struct jobs;
 struct remote;
 struct traffic;
@@ -43,7 +44,9 @@ enum service_mode { MODE_READ_WRITE, MODE_READ_ONLY, MODE_OFFLINE };
 /* What the service is called; made once at start. */
 struct space {
 	struct vosuri_names names;
+	struct bytes authority; /* "example.org" */
 	struct bytes group_authority; /* "example.org/gms" */
+	struct issuer *issuer; /* of certificates; NULL: none are issued */
 	const struct path *allocation_parents;
 	size_t n_allocation_parents;
 	struct preauth_key preauth_keys[2]; /* the first one signs */

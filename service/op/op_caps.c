@@ -40,6 +40,13 @@ static const struct caps_row rows[] = {
 	CAPS_USE_BASE, NULL},
 };
 
+static const struct caps_row cred_rows[] = {
+    {"ivo://ivoa.net/std/VOSI#capabilities", "/capabilities", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSI#availability", "/availability", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/CDP#proxy-1.0", "/proxyCert", CAPS_USE_FULL,
+	"A key and a certificate to sign in with, for daysValid days."},
+};
+
 static const struct bytes methods[] = {
     {"ivo://ivoa.net/sso#tls-with-certificate", 39},
     {"ivo://ivoa.net/sso#BasicAA", 26},
@@ -57,7 +64,8 @@ finish_str(struct op_call *call, const char *type, struct str *text)
 }
 
 static void
-run_capabilities(struct op_call *call)
+tell_capabilities(
+    struct op_call *call, const struct caps_row *table, size_t n, struct bytes base_url)
 {
 	/* They change with the program only, which was started then. */
 	const struct validators v = {.modified_ms = call->env->space->started_ms};
@@ -74,18 +82,33 @@ run_capabilities(struct op_call *call)
 		return;
 	}
 	str_init(&text, TEXT_MAX);
-	caps_xml_capabilities(&text, rows, sizeof rows / sizeof rows[0], call->base_url,
-	    methods, sizeof methods / sizeof methods[0]);
+	caps_xml_capabilities(
+	    &text, table, n, base_url, methods, sizeof methods / sizeof methods[0]);
 	finish_str(call, "text/xml", &text);
 }
 
+static void
+run_capabilities(struct op_call *call)
+{
+	tell_capabilities(call, rows, sizeof rows / sizeof rows[0], call->base_url);
+}
+
+static void
+run_cred_capabilities(struct op_call *call)
+{
+	tell_capabilities(call, cred_rows, sizeof cred_rows / sizeof cred_rows[0],
+	    arena_format(call->arena, "%.*s/cred", BYTES_ARG(call->root_url)));
+}
+
 const struct op op_capabilities = {.name = "capabilities", .run = run_capabilities};
+const struct op op_cred_capabilities = {
+    .name = "cred-capabilities", .run = run_cred_capabilities};
 
 static void
 run_registry(struct op_call *call)
 {
 	const struct settings *settings = call->env->settings;
-	size_t n = settings->resource_aliases.n + 1;
+	size_t n = settings->resource_aliases.n + 3;
 	struct caps_registry_entry *entries =
 	    arena_array(call->arena, struct caps_registry_entry, n);
 	struct bytes url =
@@ -104,6 +127,20 @@ run_registry(struct op_call *call)
 
 		if (!bytes_is(alias, settings->resource_id))
 			entries[used++] = (struct caps_registry_entry){alias, url};
+	}
+	if (call->env->space->issuer != NULL) {
+		url = arena_format(
+		    call->arena, "%.*s/cred/capabilities", BYTES_ARG(call->root_url));
+		entries[used++] =
+		    (struct caps_registry_entry){BYTES("ivo://cadc.nrc.ca/cred"), url};
+		entries[used++] = (struct caps_registry_entry){
+		    arena_format(call->arena, "ivo://%.*s/cred",
+			BYTES_ARG(call->env->space->authority)),
+		    url};
+		if (entries[used - 1].id.p == NULL || url.p == NULL) {
+			op_fail(call, ERR_NO_MEMORY);
+			return;
+		}
 	}
 	str_init(&text, TEXT_MAX);
 	caps_registry(&text, entries, used);

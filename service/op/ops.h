@@ -23,6 +23,8 @@ extern const struct op op_async_delete;
 extern const struct op op_async_setprops;
 extern const struct op op_availability;
 extern const struct op op_capabilities;
+extern const struct op op_certificate;
+extern const struct op op_cred_capabilities;
 extern const struct op op_file_get;
 extern const struct op op_metrics;
 extern const struct op op_file_put;
