@@ -54,7 +54,13 @@ struct group {
 	int64_t created_ms;
 };
 
-enum member_kind { MEMBER_USER = 'u', MEMBER_GROUP = 'g' };
+/* What somebody is in a group. Who administers it changes it, and need not be a member. */
+enum member_kind {
+	MEMBER_USER = 'u',
+	MEMBER_GROUP = 'g',
+	ADMIN_USER = 'U',
+	ADMIN_GROUP = 'G'
+};
 
 struct member {
 	enum member_kind kind;
@@ -90,11 +96,21 @@ enum err groups_list(struct store_reader *reader, struct arena *a, struct bytes 
     size_t max, struct group **out, size_t *n_out, struct errinfo *why) ERR_CHECKED;
 enum err groups_members(struct store_reader *reader, struct arena *a, uint64_t group,
     struct member **out, size_t *n_out, struct errinfo *why) ERR_CHECKED;
+/* Members and administrators: all that is said of a group. */
+enum err groups_links(struct store_reader *reader, struct arena *a, uint64_t group,
+    struct member **out, size_t *n_out, struct errinfo *why) ERR_CHECKED;
 /*
  * All groups `principal` belongs to, through nested groups too, ascending by id, at most
  * `max`: ERR_TOO_LARGE beyond.
  */
 enum err groups_of(struct store_reader *reader, struct arena *a, uint64_t principal,
+    size_t max, uint64_t **out, size_t *n_out, struct errinfo *why) ERR_CHECKED;
+/* Likewise those it administers: as a user, or as a member of a group that does. */
+enum err groups_administered(struct store_reader *reader, struct arena *a,
+    uint64_t principal, size_t max, uint64_t **out, size_t *n_out,
+    struct errinfo *why) ERR_CHECKED;
+/* Likewise those it owns; looks at all groups. */
+enum err groups_owned(struct store_reader *reader, struct arena *a, uint64_t principal,
     size_t max, uint64_t **out, size_t *n_out, struct errinfo *why) ERR_CHECKED;
 
 /* Changes */
@@ -141,6 +157,8 @@ struct groups_create {
 	struct change change;
 	struct bytes name, description;
 	uint64_t owner;
+	const struct member *links; /* its first members and administrators */
+	size_t n_links;
 	uint64_t id_out;
 };
 void groups_create(struct store *store, struct groups_create *r);
@@ -163,5 +181,18 @@ struct groups_member {
 	bool remove;
 };
 void groups_member(struct store *store, struct groups_member *r);
+
+/*
+ * Exactly these are members and administrators from now on. Fails as groups_member, and
+ * then nothing is changed.
+ */
+struct groups_replace {
+	struct change change;
+	uint64_t group;
+	struct bytes description; /* .p NULL: as it is */
+	const struct member *links;
+	size_t n_links;
+};
+void groups_replace(struct store *store, struct groups_replace *r);
 
 #endif

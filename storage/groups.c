@@ -5,6 +5,7 @@
  *             'i' id                 owner (8), created (8), name text, description text
  *   member    group id, kind, member id      empty
  *   memberof  kind, member id, group id      empty
+ * The kinds are those of enum member_kind: administrators stand there, too.
  * The name row of a deleted group stays: a name is never given to another group.
  */
 #include "storage/accounts.h"
@@ -261,8 +262,14 @@ list_members(struct db_cursor *cursor, struct arena *a, uint64_t group, struct l
 	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-enum err
-groups_members(struct store_reader *reader, struct arena *a, uint64_t group,
+static bool
+is_member(enum member_kind kind)
+{
+	return kind == MEMBER_USER || kind == MEMBER_GROUP;
+}
+
+static enum err
+links(struct store_reader *reader, struct arena *a, uint64_t group, bool admins_too,
     struct member **out, size_t *n_out, struct errinfo *why)
 {
 	struct list list = {0};
@@ -283,10 +290,28 @@ groups_members(struct store_reader *reader, struct arena *a, uint64_t group,
 	*out = arena_array(a, struct member, list.n + 1);
 	if (*out == NULL)
 		return no_memory(why);
-	for (size_t i = 0; i < list.n; i++)
-		(*out)[i] = (struct member){(enum member_kind)list.kind[i], list.id[i]};
-	*n_out = list.n;
+	*n_out = 0;
+	for (size_t i = 0; i < list.n; i++) {
+		struct member m = {(enum member_kind)list.kind[i], list.id[i]};
+
+		if (admins_too || is_member(m.kind))
+			(*out)[(*n_out)++] = m;
+	}
 	return ERR_OK;
+}
+
+enum err
+groups_members(struct store_reader *reader, struct arena *a, uint64_t group,
+    struct member **out, size_t *n_out, struct errinfo *why)
+{
+	return links(reader, a, group, false, out, n_out, why);
+}
+
+enum err
+groups_links(struct store_reader *reader, struct arena *a, uint64_t group,
+    struct member **out, size_t *n_out, struct errinfo *why)
+{
+	return links(reader, a, group, true, out, n_out, why);
 }
 
 static bool
@@ -348,6 +373,15 @@ compare_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void
+hand_out(struct list *list, uint64_t **out, size_t *n_out)
+{
+	if (list->n > 0)
+		qsort(list->id, list->n, sizeof *list->id, compare_ids);
+	*out = list->id;
+	*n_out = list->n;
+}
+
 enum err
 groups_of(struct store_reader *reader, struct arena *a, uint64_t principal, size_t max,
     uint64_t **out, size_t *n_out, struct errinfo *why)
@@ -360,47 +394,104 @@ groups_of(struct store_reader *reader, struct arena *a, uint64_t principal, size
 		return e;
 	e = add_all(txn, a, (struct member){MEMBER_USER, principal}, max, &list, why);
 	store_read_end(reader);
-	if (e != ERR_OK)
-		return e;
-	if (list.n > 0)
-		qsort(list.id, list.n, sizeof *list.id, compare_ids);
-	*out = list.id;
-	*n_out = list.n;
-	return ERR_OK;
+	if (e == ERR_OK)
+		hand_out(&list, out, n_out);
+	return e;
 }
 
 static enum err
-apply_create(struct change *change, struct write *w)
+add_administered(struct db_txn *txn, struct arena *a, uint64_t principal, size_t max,
+    struct list *out, struct errinfo *why)
 {
-	struct groups_create *r = container_of(change, struct groups_create, change);
-	struct errinfo *why = &change->why;
-	struct key key;
-	uint64_t id;
-	enum err e;
+	struct list member_of = {0};
+	struct db_cursor *cursor;
+	enum err e = add_all(
+	    txn, a, (struct member){MEMBER_USER, principal}, max, &member_of, why);
 
-	if (!groups_is_name(r->name))
-		return errinfo_set(why, ERR_INVALID_ARGUMENT,
-		    "'%.*s' is not a group name: letters, digits and . _ - ~, at most %d",
-		    BYTES_ARG(r->name), GROUP_NAME_MAX);
-	e = group_id(w->txn, r->name, &id, why);
 	if (e == ERR_OK)
-		return errinfo_set(why, ERR_CONFLICT, "the group name '%.*s' is taken",
-		    BYTES_ARG(r->name));
-	if (e != ERR_NOT_FOUND)
-		return e;
-	r->id_out = write_take(w, COUNTER_GROUP, 1);
-	key = key_name(r->name);
-	str_clear(&w->record);
-	pack_u64(&w->record, r->id_out);
-	e = row_put(w->txn, DB_GROUP, &key, &w->record, why);
+		e = db_cursor_open(txn, DB_MEMBEROF, &cursor, why);
 	if (e != ERR_OK)
 		return e;
-	key = key_group(r->id_out);
+	e = add_direct(cursor, a, (struct member){ADMIN_USER, principal}, max, out, why);
+	for (size_t i = 0; i < member_of.n && e == ERR_OK; i++)
+		e = add_direct(cursor, a, (struct member){ADMIN_GROUP, member_of.id[i]},
+		    max, out, why);
+	db_cursor_close(cursor);
+	return e;
+}
+
+enum err
+groups_administered(struct store_reader *reader, struct arena *a, uint64_t principal,
+    size_t max, uint64_t **out, size_t *n_out, struct errinfo *why)
+{
+	struct list list = {0};
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = add_administered(txn, a, principal, max, &list, why);
+	store_read_end(reader);
+	if (e == ERR_OK)
+		hand_out(&list, out, n_out);
+	return e;
+}
+
+static enum err
+add_owned(struct db_cursor *cursor, struct arena *a, uint64_t principal, size_t max,
+    struct list *out, struct errinfo *why)
+{
+	struct key from = key_group(0);
+	struct bytes key, value;
+	enum err e = db_cursor_seek(cursor, key_bytes(&from), &key, &value, why);
+
+	while (e == ERR_OK && key.n == 9 && key.p[0] == 'i') {
+		if (value.n < 8)
+			return errinfo_set(why, ERR_DAMAGED, "a group is damaged");
+		if (pack_load((const uint8_t *)value.p, 8) == principal) {
+			if (out->n == max)
+				return errinfo_set(why, ERR_TOO_LARGE,
+				    "owner of more than %zu groups", max);
+			if (!list_add(out, a, key_load_u64(key, 1), MEMBER_GROUP))
+				return no_memory(why);
+		}
+		e = db_cursor_next(cursor, &key, &value, why);
+	}
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+groups_owned(struct store_reader *reader, struct arena *a, uint64_t principal, size_t max,
+    uint64_t **out, size_t *n_out, struct errinfo *why)
+{
+	struct list list = {0};
+	struct db_cursor *cursor;
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_open(txn, DB_GROUP, &cursor, why);
+	if (e == ERR_OK) {
+		e = add_owned(cursor, a, principal, max, &list, why);
+		db_cursor_close(cursor);
+	}
+	store_read_end(reader);
+	if (e == ERR_OK)
+		hand_out(&list, out, n_out);
+	return e;
+}
+
+static enum err
+group_store(struct write *w, const struct group *g, struct errinfo *why)
+{
+	struct key key = key_group(g->id);
+
 	str_clear(&w->record);
-	pack_u64(&w->record, r->owner);
-	pack_u64(&w->record, (uint64_t)w->now_ms);
-	pack_text(&w->record, r->name);
-	pack_text(&w->record, r->description);
+	pack_u64(&w->record, g->owner);
+	pack_u64(&w->record, (uint64_t)g->created_ms);
+	pack_text(&w->record, g->name);
+	pack_text(&w->record, g->description);
 	return row_put(w->txn, DB_GROUP, &key, &w->record, why);
 }
 
@@ -420,31 +511,46 @@ put_link(
 		      : db_put(w->txn, DB_MEMBEROF, key_bytes(&up), BYTES(""), why);
 }
 
-/* All members of `group`, and its membership in others. */
+/* Its members and administrators. */
 static enum err
-unlink_all(struct write *w, uint64_t group, struct errinfo *why)
+unlink_below(struct write *w, uint64_t group, struct errinfo *why)
 {
-	struct member self = {MEMBER_GROUP, group};
-	struct list members = {0}, parents = {0};
+	struct list list = {0};
 	struct db_cursor *cursor;
 	enum err e = db_cursor_open(w->txn, DB_MEMBER, &cursor, why);
 
 	if (e != ERR_OK)
 		return e;
-	e = list_members(cursor, &w->arena, group, &members, why);
+	e = list_members(cursor, &w->arena, group, &list, why);
 	db_cursor_close(cursor);
+	for (size_t i = 0; i < list.n && e == ERR_OK; i++)
+		e = put_link(w, group,
+		    (struct member){(enum member_kind)list.kind[i], list.id[i]}, true,
+		    why);
+	return e;
+}
+
+/* All members of `group`, and what it is itself in others. */
+static enum err
+unlink_all(struct write *w, uint64_t group, struct errinfo *why)
+{
+	struct member self = {MEMBER_GROUP, group}, admin = {ADMIN_GROUP, group};
+	struct list parents = {0}, administered = {0};
+	struct db_cursor *cursor;
+	enum err e = unlink_below(w, group, why);
+
 	if (e == ERR_OK)
 		e = db_cursor_open(w->txn, DB_MEMBEROF, &cursor, why);
 	if (e != ERR_OK)
 		return e;
 	e = add_direct(cursor, &w->arena, self, SIZE_MAX, &parents, why);
+	if (e == ERR_OK)
+		e = add_direct(cursor, &w->arena, admin, SIZE_MAX, &administered, why);
 	db_cursor_close(cursor);
-	for (size_t i = 0; i < members.n && e == ERR_OK; i++)
-		e = put_link(w, group,
-		    (struct member){(enum member_kind)members.kind[i], members.id[i]},
-		    true, why);
 	for (size_t i = 0; i < parents.n && e == ERR_OK; i++)
 		e = put_link(w, parents.id[i], self, true, why);
+	for (size_t i = 0; i < administered.n && e == ERR_OK; i++)
+		e = put_link(w, administered.id[i], admin, true, why);
 	return e;
 }
 
@@ -476,26 +582,94 @@ check_nesting(struct write *w, uint64_t group, uint64_t member, struct errinfo *
 	return e;
 }
 
+/* One that exists, and no cycle. */
+static enum err
+add_link(struct write *w, uint64_t group, struct member m, struct errinfo *why)
+{
+	bool is_group = m.kind == MEMBER_GROUP || m.kind == ADMIN_GROUP;
+	struct identity_row user;
+	struct group inner;
+	enum err e = is_group ? group_load(w->txn, m.id, &w->arena, &inner, why)
+			      : identity_load(w->txn, m.id, &user, why);
+
+	if (e == ERR_NOT_FOUND)
+		return errinfo_set(why, e, "no such member");
+	if (e == ERR_OK && m.kind == MEMBER_GROUP)
+		e = check_nesting(w, group, m.id, why);
+	if (e == ERR_OK && !is_member(m.kind))
+		e = store_need(w, STORE_GROUP_ADMINS, why);
+	return e == ERR_OK ? put_link(w, group, m, false, why) : e;
+}
+
 static enum err
 apply_member(struct change *change, struct write *w)
 {
 	struct groups_member *r = container_of(change, struct groups_member, change);
 	struct errinfo *why = &change->why;
-	struct identity_row user;
-	struct group group, inner;
+	struct group group;
 	enum err e = group_load(w->txn, r->group, &w->arena, &group, why);
 
 	if (e == ERR_NOT_FOUND)
 		return errinfo_set(why, e, "no such group");
-	if (e == ERR_OK && !r->remove)
-		e = r->member.kind == MEMBER_GROUP
-			? group_load(w->txn, r->member.id, &w->arena, &inner, why)
-			: identity_load(w->txn, r->member.id, &user, why);
+	if (e != ERR_OK)
+		return e;
+	return r->remove ? put_link(w, r->group, r->member, true, why)
+			 : add_link(w, r->group, r->member, why);
+}
+
+static enum err
+apply_replace(struct change *change, struct write *w)
+{
+	struct groups_replace *r = container_of(change, struct groups_replace, change);
+	struct errinfo *why = &change->why;
+	struct group group;
+	enum err e = group_load(w->txn, r->group, &w->arena, &group, why);
+
 	if (e == ERR_NOT_FOUND)
-		return errinfo_set(why, e, "no such member");
-	if (e == ERR_OK && !r->remove && r->member.kind == MEMBER_GROUP)
-		e = check_nesting(w, r->group, r->member.id, why);
-	return e == ERR_OK ? put_link(w, r->group, r->member, r->remove, why) : e;
+		return errinfo_set(why, e, "no such group");
+	if (e == ERR_OK && r->description.p != NULL) {
+		group.description = r->description;
+		e = group_store(w, &group, why);
+	}
+	if (e == ERR_OK)
+		e = unlink_below(w, r->group, why);
+	for (size_t i = 0; i < r->n_links && e == ERR_OK; i++)
+		e = add_link(w, r->group, r->links[i], why);
+	return e;
+}
+
+static enum err
+apply_create(struct change *change, struct write *w)
+{
+	struct groups_create *r = container_of(change, struct groups_create, change);
+	struct errinfo *why = &change->why;
+	struct key key;
+	uint64_t id;
+	enum err e;
+
+	if (!groups_is_name(r->name))
+		return errinfo_set(why, ERR_INVALID_ARGUMENT,
+		    "'%.*s' is not a group name: letters, digits and . _ - ~, at most %d",
+		    BYTES_ARG(r->name), GROUP_NAME_MAX);
+	e = group_id(w->txn, r->name, &id, why);
+	if (e == ERR_OK)
+		return errinfo_set(why, ERR_CONFLICT, "the group name '%.*s' is taken",
+		    BYTES_ARG(r->name));
+	if (e != ERR_NOT_FOUND)
+		return e;
+	r->id_out = write_take(w, COUNTER_GROUP, 1);
+	key = key_name(r->name);
+	str_clear(&w->record);
+	pack_u64(&w->record, r->id_out);
+	e = row_put(w->txn, DB_GROUP, &key, &w->record, why);
+	if (e != ERR_OK)
+		return e;
+	e = group_store(w,
+	    &(struct group){r->id_out, r->name, r->owner, r->description, w->now_ms},
+	    why);
+	for (size_t i = 0; i < r->n_links && e == ERR_OK; i++)
+		e = add_link(w, r->id_out, r->links[i], why);
+	return e;
 }
 
 void
@@ -516,5 +690,12 @@ void
 groups_member(struct store *store, struct groups_member *r)
 {
 	r->change.apply = apply_member;
+	store_submit(store, &r->change);
+}
+
+void
+groups_replace(struct store *store, struct groups_replace *r)
+{
+	r->change.apply = apply_replace;
 	store_submit(store, &r->change);
 }

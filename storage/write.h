@@ -75,6 +75,7 @@ write_take(struct write *w, enum counter which, uint64_t n)
 /* What a store may have in it that servers before did not know: bits of its first set. */
 enum store_feature {
 	STORE_SMALL = 1, /* small blobs, and packs */
+	STORE_GROUP_ADMINS = 2, /* rows of `member` that make nobody one */
 };
 
 /* It has these from now on: a server that does not know them will not open it. */

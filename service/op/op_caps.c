@@ -9,7 +9,7 @@
 #include "service/op/service_mode.h"
 #include "service/xml/caps_xml.h"
 
-enum { TEXT_MAX = 256 * 1024 };
+enum { TEXT_MAX = 256 * 1024, SERVICES_BESIDE = 2 };
 
 static const struct caps_row rows[] = {
     {"ivo://ivoa.net/std/VOSI#capabilities", "/capabilities", CAPS_USE_FULL, NULL},
@@ -38,6 +38,13 @@ static const struct caps_row rows[] = {
 	"in the container. The job counts its members."},
     {"vos://cadc.nrc.ca~vospace/CADC/std/VOSpace#nodeprops", "/async-setprops",
 	CAPS_USE_BASE, NULL},
+};
+
+static const struct caps_row gms_rows[] = {
+    {"ivo://ivoa.net/std/VOSI#capabilities", "/capabilities", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/VOSI#availability", "/availability", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/gms#search-1.0", "/search", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/GMS#search-1.0", "/search", CAPS_USE_FULL, NULL},
 };
 
 static const struct caps_row cred_rows[] = {
@@ -100,21 +107,49 @@ run_cred_capabilities(struct op_call *call)
 	    arena_format(call->arena, "%.*s/cred", BYTES_ARG(call->root_url)));
 }
 
+static void
+run_gms_capabilities(struct op_call *call)
+{
+	tell_capabilities(call, gms_rows, sizeof gms_rows / sizeof gms_rows[0],
+	    arena_format(call->arena, "%.*s/gms", BYTES_ARG(call->root_url)));
+}
+
+const struct op op_gms_capabilities = {
+    .name = "gms-capabilities", .run = run_gms_capabilities};
 const struct op op_capabilities = {.name = "capabilities", .run = run_capabilities};
 const struct op op_cred_capabilities = {
     .name = "cred-capabilities", .run = run_cred_capabilities};
+
+/* One of those beside the space, under the name clients ask for and under our own. */
+static enum err
+add_service(struct op_call *call, const char *name, struct caps_registry_entry *entries,
+    size_t *used)
+{
+	struct bytes url = arena_format(
+	    call->arena, "%.*s/%s/capabilities", BYTES_ARG(call->root_url), name);
+	struct bytes theirs = arena_format(call->arena, "ivo://cadc.nrc.ca/%s", name);
+	struct bytes ours = arena_format(
+	    call->arena, "ivo://%.*s/%s", BYTES_ARG(call->env->space->authority), name);
+
+	if (url.p == NULL || theirs.p == NULL || ours.p == NULL)
+		return ERR_NO_MEMORY;
+	entries[(*used)++] = (struct caps_registry_entry){theirs, url};
+	entries[(*used)++] = (struct caps_registry_entry){ours, url};
+	return ERR_OK;
+}
 
 static void
 run_registry(struct op_call *call)
 {
 	const struct settings *settings = call->env->settings;
-	size_t n = settings->resource_aliases.n + 3;
+	size_t n = settings->resource_aliases.n + 1 + 2 * SERVICES_BESIDE;
 	struct caps_registry_entry *entries =
 	    arena_array(call->arena, struct caps_registry_entry, n);
 	struct bytes url =
 	    arena_format(call->arena, "%.*s/capabilities", BYTES_ARG(call->base_url));
 	struct str text;
 	size_t used = 0;
+	enum err e = ERR_OK;
 
 	if (entries == NULL || url.p == NULL) {
 		op_fail(call, ERR_NO_MEMORY);
@@ -128,19 +163,13 @@ run_registry(struct op_call *call)
 		if (!bytes_is(alias, settings->resource_id))
 			entries[used++] = (struct caps_registry_entry){alias, url};
 	}
-	if (call->env->space->issuer != NULL) {
-		url = arena_format(
-		    call->arena, "%.*s/cred/capabilities", BYTES_ARG(call->root_url));
-		entries[used++] =
-		    (struct caps_registry_entry){BYTES("ivo://cadc.nrc.ca/cred"), url};
-		entries[used++] = (struct caps_registry_entry){
-		    arena_format(call->arena, "ivo://%.*s/cred",
-			BYTES_ARG(call->env->space->authority)),
-		    url};
-		if (entries[used - 1].id.p == NULL || url.p == NULL) {
-			op_fail(call, ERR_NO_MEMORY);
-			return;
-		}
+	if (e == ERR_OK)
+		e = add_service(call, "gms", entries, &used);
+	if (e == ERR_OK && call->env->space->issuer != NULL)
+		e = add_service(call, "cred", entries, &used);
+	if (e != ERR_OK) {
+		op_fail(call, e);
+		return;
 	}
 	str_init(&text, TEXT_MAX);
 	caps_registry(&text, entries, used);

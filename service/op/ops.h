@@ -26,6 +26,10 @@ extern const struct op op_capabilities;
 extern const struct op op_certificate;
 extern const struct op op_cred_capabilities;
 extern const struct op op_file_get;
+extern const struct op op_gms_capabilities;
+extern const struct op op_gms_change;
+extern const struct op op_gms_get;
+extern const struct op op_gms_search;
 extern const struct op op_metrics;
 extern const struct op op_file_put;
 extern const struct op op_unpack; /* what op_file_put is for a container */

@@ -205,6 +205,87 @@ groups_are_listed_by_name_in_pages(void **state)
 	assert_bytes(g[0].name, "gamma");
 }
 
+static enum err
+replace(struct catalogue *c, uint64_t id, const struct member *links, size_t n)
+{
+	struct groups_replace r = {.group = id, .links = links, .n_links = n};
+
+	return run(c, groups_replace, &r);
+}
+
+typedef enum err groups_fn(struct store_reader *reader, struct arena *a,
+    uint64_t principal, size_t max, uint64_t **out, size_t *n_out, struct errinfo *why);
+
+static void
+check_by(struct catalogue *c, groups_fn *by, uint64_t principal, uint64_t expect)
+{
+	uint64_t *ids;
+	size_t n;
+
+	assert_ok(
+	    by(c->rig.reader, &c->arena, principal, 100, &ids, &n, &c->why), &c->why);
+	assert_int_equal(n, expect != 0);
+	if (expect != 0)
+		assert_int_equal(ids[0], expect);
+}
+
+static void
+who_administers_a_group_is_no_member_of_it(void **state)
+{
+	struct catalogue *c = *state;
+	uint64_t alice = account(c, "alice"), bob = account(c, "bob");
+	uint64_t outer = group(c, "outer"), inner = group(c, "inner");
+	const struct member links[] = {{ADMIN_USER, alice}, {ADMIN_GROUP, inner}};
+	struct groups_delete gone = {.id = inner};
+	struct member *members;
+	size_t n;
+
+	add(c, inner, MEMBER_USER, bob);
+	assert_done(c, replace(c, outer, links, 2));
+	check_by(c, groups_administered, alice, outer);
+	check_by(c, groups_administered, bob, outer);
+	check_groups(c, alice, NULL, 0);
+	check_groups(c, bob, &inner, 1);
+	assert_ok(groups_members(c->rig.reader, &c->arena, outer, &members, &n, &c->why),
+	    &c->why);
+	assert_int_equal(n, 0);
+	assert_ok(groups_links(c->rig.reader, &c->arena, outer, &members, &n, &c->why),
+	    &c->why);
+	assert_int_equal(n, 2);
+	/* To administer one that one is in is no cycle. */
+	add(c, inner, MEMBER_GROUP, outer);
+	assert_done(c, run(c, groups_delete, &gone));
+	check_by(c, groups_administered, bob, 0);
+	check_by(c, groups_administered, alice, outer);
+	check_by(c, groups_owned, OWNER, outer);
+	check_by(c, groups_owned, alice, 0);
+}
+
+static void
+links_are_replaced_all_or_not_at_all(void **state)
+{
+	struct catalogue *c = *state;
+	uint64_t alice = account(c, "alice"), bob = account(c, "bob");
+	uint64_t id = group(c, "g"), above = group(c, "above");
+	const struct member first[] = {{MEMBER_USER, alice}, {ADMIN_USER, bob}};
+	const struct member nobody[] = {{MEMBER_USER, bob}, {MEMBER_USER, 999999}};
+	const struct member cycle[] = {{MEMBER_USER, bob}, {MEMBER_GROUP, above}};
+	const struct member second[] = {{MEMBER_USER, bob}};
+
+	add(c, above, MEMBER_GROUP, id);
+	assert_done(c, replace(c, id, first, 2));
+	assert_err(replace(c, id, nobody, 2), ERR_NOT_FOUND);
+	assert_err(replace(c, id, cycle, 2), ERR_CYCLE);
+	assert_err(replace(c, 999999, first, 2), ERR_NOT_FOUND);
+	check_groups(c, alice, (const uint64_t[]){id, above}, 2);
+	check_groups(c, bob, NULL, 0);
+	check_by(c, groups_administered, bob, id);
+	assert_done(c, replace(c, id, second, 1));
+	check_groups(c, alice, NULL, 0);
+	check_groups(c, bob, (const uint64_t[]){id, above}, 2);
+	check_by(c, groups_administered, bob, 0);
+}
+
 int
 main(void)
 {
@@ -216,6 +297,8 @@ main(void)
 	    CATALOGUE_TEST(a_deleted_group_is_in_no_other_any_more),
 	    CATALOGUE_TEST(more_groups_than_wanted_is_an_error),
 	    CATALOGUE_TEST(groups_are_listed_by_name_in_pages),
+	    CATALOGUE_TEST(who_administers_a_group_is_no_member_of_it),
+	    CATALOGUE_TEST(links_are_replaced_all_or_not_at_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
