@@ -275,6 +275,24 @@ read_document(struct op_call *call, struct group_document *doc, struct bytes *na
 	return e;
 }
 
+static enum err
+check_number(struct op_call *call)
+{
+	uint64_t max = call->env->settings->groups_per_owner, *ids;
+	size_t n = 0;
+	enum err e;
+
+	if (call->caller->is_admin)
+		return ERR_OK;
+	e = groups_owned(call->env->reader, call->arena, call->caller->principal,
+	    (size_t)max, &ids, &n, &call->why);
+	if (e == ERR_TOO_LARGE || (e == ERR_OK && n >= max))
+		return errinfo_set(&call->why, ERR_DENIED,
+		    "nobody may own more than %llu groups (groups_per_owner)",
+		    (unsigned long long)max);
+	return e;
+}
+
 /* Who makes a group owns it, and is in it. */
 static enum err
 create(struct wish *w)
@@ -288,6 +306,8 @@ create(struct wish *w)
 	if (e == ERR_OK && call->caller->principal == 0)
 		e = errinfo_set(&call->why, ERR_DENIED,
 		    "groups are made by those who have an account");
+	if (e == ERR_OK)
+		e = check_number(call);
 	if (e == ERR_OK)
 		e = gms_links(call, &doc, 1, &links, &n);
 	if (e != ERR_OK)

@@ -29,7 +29,7 @@ def document(name, **roles):
 class Gms(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.bed = Testbed.start(settings=["group_xml_max=64KiB"])
+        cls.bed = Testbed.start(settings=["group_xml_max=64KiB", "groups_per_owner=40"])
         cls.addClassCleanup(cls.bed.close)
 
     def ask(self, method, path, user="alice", body=None, certificate=None):
@@ -170,6 +170,15 @@ class Gms(unittest.TestCase):
         dn = "CN=bob,OU=users,O=example.org"
         self.assertEqual(self.ask("PUT", f"/groups/paths/userMembers/{quote(dn)}?idType=X500")[0], 201)
         self.assertEqual(self.people("paths", "userMembers"), ["alice", "bob"])
+
+    def test_there_is_a_limit_to_the_groups_of_one(self):
+        for number in range(40):
+            self.make(f"many-{number}", "carol")
+        status, _, text = self.ask("PUT", "/groups", "carol", document("many-more"))
+        self.assertEqual(status, 403)
+        self.assertIn("more than 40 groups", text)
+        self.assertEqual(self.ask("DELETE", "/groups/many-7", "carol")[0], 200)
+        self.make("many-again", "carol")
 
     def test_markup_in_a_description_is_text(self):
         text = "<script>&amp; \"x\" ]]>"
