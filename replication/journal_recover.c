@@ -179,7 +179,8 @@ collect(struct recovery *v, struct errinfo *why)
 				    (struct found){h->seq, i, &index->entry[k]};
 		}
 	}
-	qsort(v->found, v->n_found, sizeof *v->found, by_seq);
+	if (v->n_found > 0)
+		qsort(v->found, v->n_found, sizeof *v->found, by_seq);
 	return ERR_OK;
 }
 

@@ -291,7 +291,8 @@ remove_old_journal(
 	const char *before = NULL;
 	uint64_t term, first;
 
-	qsort(shelf->found, shelf->n, sizeof *shelf->found, by_file_name);
+	if (shelf->n > 0) /* one that is away has shown nothing */
+		qsort(shelf->found, shelf->n, sizeof *shelf->found, by_file_name);
 	for (size_t k = 0; k < shelf->n; k++) {
 		if (!journal_name_parse(bytes_of(shelf->found[k].name), &term, &first))
 			continue;

@@ -189,7 +189,8 @@ merge(struct rebuild_files *all)
 {
 	size_t kept = 0;
 
-	qsort(all->file, all->n, sizeof *all->file, by_blob);
+	if (all->n > 0)
+		qsort(all->file, all->n, sizeof *all->file, by_blob);
 	for (size_t i = 0; i < all->n; i++) {
 		struct rebuild_file *f = &all->file[i];
 		struct rebuild_file *before = kept == 0 ? NULL : &all->file[kept - 1];
@@ -235,7 +236,8 @@ set_packs_apart(struct rebuild_files *all, struct errinfo *why)
 static void
 give_names(struct rebuild_files *all)
 {
-	qsort(all->file, all->n, sizeof *all->file, by_path);
+	if (all->n > 0)
+		qsort(all->file, all->n, sizeof *all->file, by_path);
 	for (size_t i = 0; i < all->n; i++)
 		all->file[i].has_name =
 		    i == 0 || strcmp(all->file[i].path, all->file[i - 1].path) != 0;
