@@ -16,7 +16,6 @@
 #include <openssl/x509v3.h>
 
 #include "auth/dn.h"
-#include "service/core/check.h"
 #include "service/core/encode.h"
 
 enum { VERSION_3 = 2 };

@@ -112,22 +112,6 @@ new_store(void)
 	return store;
 }
 
-static enum err
-load_store(const char *path, FILE *f, X509_STORE **out, struct errinfo *why)
-{
-	X509_STORE *store = new_store();
-	BIO *in = BIO_new_fp(f, BIO_NOCLOSE);
-	enum err e = store == NULL || in == NULL ? no_memory(why)
-						 : add_authorities(store, in, path, why);
-
-	(void)BIO_free(in);
-	if (e == ERR_OK)
-		*out = store;
-	else
-		X509_STORE_free(store);
-	return e;
-}
-
 /* Loaded so far. */
 static _Atomic uint64_t trusts;
 
@@ -152,34 +136,26 @@ x509_trust_add(struct x509_trust *trust, const char *pem_path, struct errinfo *w
 		       : add_authorities(trust->store, in, pem_path, why);
 	(void)BIO_free(in);
 	(void)ERR_pop_to_mark();
-	(void)fclose(f);
+	(void)fclose(f); /* read only: nothing to lose */
 	return e;
 }
 
 enum err
 x509_trust_load(const char *pem_path, struct x509_trust **out, struct errinfo *why)
 {
-	struct x509_trust *trust;
-	FILE *f = fopen(pem_path, "re");
+	struct x509_trust *trust = calloc(1, sizeof *trust);
 	enum err e;
 
-	if (f == NULL)
-		return errinfo_sys(why, ERR_CONFIG, errno, "cannot open %s", pem_path);
-	trust = calloc(1, sizeof *trust);
-	if (trust == NULL) {
-		(void)fclose(f);
+	if (trust == NULL)
 		return no_memory(why);
-	}
 	trust->magic = TRUST_MAGIC;
 	trust->id = ++trusts;
-	(void)ERR_set_mark();
-	e = load_store(pem_path, f, &trust->store, why);
-	(void)ERR_pop_to_mark();
-	(void)fclose(f); /* read only: nothing to lose */
+	trust->store = new_store();
+	e = trust->store == NULL ? no_memory(why) : x509_trust_add(trust, pem_path, why);
 	if (e == ERR_OK)
 		*out = trust;
 	else
-		free(trust);
+		x509_trust_free(trust);
 	return e;
 }
 

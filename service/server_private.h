@@ -45,7 +45,7 @@ struct server {
 	const struct settings *settings;
 	unsigned n_loops;
 	struct tls_context *tls;
-	struct x509_trust *trust, *old_trust;
+	struct x509_trust *trust;
 	/* Listening sockets: [address][loop]; the Unix socket has one. */
 	int *tls_fds, *plain_fds;
 	int admin_fd;

@@ -436,7 +436,7 @@ write_batches(void *arg)
 {
 	struct writer *writer = arg;
 
-	(void)prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: gather's steps are short */
+	(void)prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: gather's sleep is short */
 	for (;;) {
 		bool stopping =
 		    writer->stopping; /* before the take: what follows is the rest */

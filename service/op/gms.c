@@ -205,11 +205,7 @@ gms_show(struct op_call *call, int status, struct bytes name)
 	}
 	str_init(&text, DOCUMENT_MAX);
 	group_xml_write(&text, &document);
-	e = op_reply_str(call, status, "text/xml", &text);
-	if (e == ERR_OK)
-		op_finish(call);
-	else
-		op_fail(call, e);
+	op_finish_str(call, status, "text/xml", &text);
 }
 
 /* From documents */

@@ -127,6 +127,17 @@ op_reply_str(struct op_call *call, int status, const char *type, struct str *tex
 }
 
 void
+op_finish_str(struct op_call *call, int status, const char *type, struct str *text)
+{
+	enum err e = op_reply_str(call, status, type, text);
+
+	if (e == ERR_OK)
+		op_finish(call);
+	else
+		op_fail(call, e);
+}
+
+void
 op_see_other(struct op_call *call, struct bytes url)
 {
 	op_reply_status(call, 303);

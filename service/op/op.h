@@ -205,6 +205,8 @@ void op_reply_text(struct op_call *call, int status, const char *type, struct by
 /* The same from a str, which is copied into the arena and released. */
 enum err op_reply_str(
     struct op_call *call, int status, const char *type, struct str *text) ERR_CHECKED;
+/* And finish, or fail. */
+void op_finish_str(struct op_call *call, int status, const char *type, struct str *text);
 /* Finish with 303 to an absolute URL. */
 void op_see_other(struct op_call *call, struct bytes url);
 

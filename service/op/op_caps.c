@@ -60,17 +60,6 @@ static const struct bytes methods[] = {
 };
 
 static void
-finish_str(struct op_call *call, const char *type, struct str *text)
-{
-	enum err e = op_reply_str(call, 200, type, text);
-
-	if (e == ERR_OK)
-		op_finish(call);
-	else
-		op_fail(call, e);
-}
-
-static void
 tell_capabilities(
     struct op_call *call, const struct caps_row *table, size_t n, struct bytes base_url)
 {
@@ -91,7 +80,7 @@ tell_capabilities(
 	str_init(&text, TEXT_MAX);
 	caps_xml_capabilities(
 	    &text, table, n, base_url, methods, sizeof methods / sizeof methods[0]);
-	finish_str(call, "text/xml", &text);
+	op_finish_str(call, 200, "text/xml", &text);
 }
 
 static void
@@ -173,7 +162,7 @@ run_registry(struct op_call *call)
 	}
 	str_init(&text, TEXT_MAX);
 	caps_registry(&text, entries, used);
-	finish_str(call, "text/plain", &text);
+	op_finish_str(call, 200, "text/plain", &text);
 }
 
 const struct op op_registry = {.name = "registry", .run = run_registry};
@@ -244,7 +233,7 @@ run_availability(struct op_call *call)
 	}
 	str_init(&text, TEXT_MAX);
 	caps_xml_availability(&text, &a);
-	finish_str(call, "text/xml", &text);
+	op_finish_str(call, 200, "text/xml", &text);
 }
 
 const struct op op_availability = {.name = "availability", .run = run_availability};

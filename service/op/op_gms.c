@@ -61,17 +61,6 @@ is_wanted(const struct op_call *call, struct bytes name)
 }
 
 static void
-finish_text(struct op_call *call, const char *type, struct str *text)
-{
-	enum err e = op_reply_str(call, 200, type, text);
-
-	if (e == ERR_OK)
-		op_finish(call);
-	else
-		op_fail(call, e);
-}
-
-static void
 answer_names(struct op_call *call, const struct group *groups, size_t n)
 {
 	struct str text;
@@ -83,7 +72,7 @@ answer_names(struct op_call *call, const struct group *groups, size_t n)
 		str_add(&text, groups[i].name);
 		str_adds(&text, "\r\n");
 	}
-	finish_text(call, "text/plain", &text);
+	op_finish_str(call, 200, "text/plain", &text);
 }
 
 static void
@@ -105,7 +94,7 @@ answer_documents(struct op_call *call, const struct group *groups, size_t n)
 	}
 	str_init(&text, TEXT_MAX);
 	group_xml_write_list(&text, list, used);
-	finish_text(call, "text/xml", &text);
+	op_finish_str(call, 200, "text/xml", &text);
 }
 
 static int

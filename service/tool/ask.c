@@ -161,6 +161,16 @@ tool_server_runs(const struct settings *settings)
 	return runs;
 }
 
+void
+tool_checker(const struct tool_call *call, const char *checker[META_COPY_ARGUMENTS_MAX])
+{
+	checker[0] = "/proc/self/exe";
+	checker[1] = "-c";
+	checker[2] = call->config;
+	checker[3] = "check-copy";
+	checker[4] = NULL;
+}
+
 char *
 tool_path(const char *prefix, const char *name)
 {

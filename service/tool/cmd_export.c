@@ -87,13 +87,13 @@ tell(void *arg, const char *text)
 static enum err
 take_place(const struct tool_call *call, const char *dir, struct errinfo *why)
 {
-	const char *checker[META_COPY_ARGUMENTS_MAX] = {
-	    "/proc/self/exe", "-c", call->config, "check-copy", NULL};
+	const char *checker[META_COPY_ARGUMENTS_MAX];
 	struct meta_restore_config config = {
 	    .settings = call->settings, .checker = checker, .from = dir, .tell = tell};
 	struct journal_recovered done;
 	enum err e;
 
+	tool_checker(call, checker);
 	config.accept_loss = call->n == 2;
 	e = meta_restore(&config, &done, why);
 	if (e == ERR_OK)

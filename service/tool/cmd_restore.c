@@ -36,17 +36,6 @@ cmd_check_copy(const struct tool_call *call)
 	return meta_copy_look(call->word[0]);
 }
 
-/* This program, to look through a copy in a process of its own. */
-static void
-fill_checker(const struct tool_call *call, const char *checker[META_COPY_ARGUMENTS_MAX])
-{
-	checker[0] = "/proc/self/exe";
-	checker[1] = "-c";
-	checker[2] = call->config;
-	checker[3] = "check-copy";
-	checker[4] = NULL;
-}
-
 static enum err
 write_backup(struct store *store, const char *dir, struct errinfo *why)
 {
@@ -84,7 +73,7 @@ cmd_backup(const struct tool_call *call)
 		return fail(&why);
 	e = write_backup(store, call->word[0], &why);
 	store_close(store);
-	fill_checker(call, checker);
+	tool_checker(call, checker);
 	if (e == ERR_OK)
 		e = meta_copy_check(checker, call->word[0], &why);
 	if (e != ERR_OK)
@@ -155,7 +144,7 @@ cmd_restore(const struct tool_call *call)
 	}
 	if (release)
 		return release_unknown(call->settings);
-	fill_checker(call, checker);
+	tool_checker(call, checker);
 	config.checker = checker;
 	if (meta_restore(&config, &done, &why) != ERR_OK)
 		return fail(&why);

@@ -11,6 +11,7 @@
 #define QUARTET_TOOL_TOOL_H
 
 #include "conf/settings.h"
+#include "replication/meta_copy.h"
 #include "service/core/bytes.h"
 
 /* Nagios' exit statuses; other commands use 0 and 1. */
@@ -75,5 +76,9 @@ int tool_wrong_usage(const char *usage);
 #define COMMAND(name, function, usage, help) int function(const struct tool_call *call);
 #include "service/tool/tool.def"
 #undef COMMAND
+
+/* This program, to look through a copy of the metadata in a process of its own. */
+void tool_checker(
+    const struct tool_call *call, const char *checker[META_COPY_ARGUMENTS_MAX]);
 
 #endif
