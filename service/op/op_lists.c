@@ -20,15 +20,10 @@ reply(struct op_call *call, const char *root, const char *item,
     const struct lists_part *parts, size_t n)
 {
 	struct str text;
-	enum err e;
 
 	str_init(&text, TEXT_MAX);
 	lists_xml_write(&text, root, item, parts, n);
-	e = op_reply_str(call, 200, "text/xml", &text);
-	if (e == ERR_OK)
-		op_finish(call);
-	else
-		op_fail(call, e);
+	op_finish_str(call, 200, "text/xml", &text);
 }
 
 /* Served on our doors; used as a client where the operator listed hosts for it. */

@@ -58,11 +58,7 @@ run_metrics(struct op_call *call)
 	metrics_of_copies(&m, call, &store);
 	metrics_of_catalogue(&m, call, &store);
 	metrics_of_journal(&m, call);
-	e = op_reply_str(call, 200, METRICS_TYPE, &text);
-	if (e == ERR_OK)
-		op_finish(call);
-	else
-		op_fail(call, e);
+	op_finish_str(call, 200, METRICS_TYPE, &text);
 }
 
 const struct op op_metrics = {

@@ -265,15 +265,10 @@ static void
 reply_doc(struct op_call *call, const struct transfer_doc *doc)
 {
 	struct str text;
-	enum err e;
 
 	str_init(&text, DOCUMENT_MAX);
 	transfer_xml_write(&text, doc);
-	e = op_reply_str(call, 200, "text/xml", &text);
-	if (e == ERR_OK)
-		op_finish(call);
-	else
-		op_fail(call, e);
+	op_finish_str(call, 200, "text/xml", &text);
 }
 
 static void
