@@ -12,7 +12,7 @@ import struct
 import urllib.parse
 
 from fault_test import Client, FaultBed, retry
-from quartet_test import main, unittest
+from quartet_test import main, unittest, wait_until
 
 SMALL, LARGE = 5_000, 9_000_000
 PAGE = 4096
@@ -129,7 +129,7 @@ class Damage(unittest.TestCase):
                 self.check(path, data)
         # What was found is out of the way, and known to be missing.
         self.assertGreater(self.bad_files(), before)
-        self.assertGreater(self.bed.health()[1]["store"]["repairs_due"], 0)
+        wait_until(lambda: self.bed.health()[1]["store"]["repairs_due"] > 0, 30, 0.05)
         for path in files:
             self.client.delete(path)
 
