@@ -2,7 +2,9 @@
 /*
  * Accounts and identities. Tables (values end in a CRC32C over key and value):
  *   identity  id               kind (1), account (8), text
- *   account   name             id (8), state (1), DNs: n (2), ids (8 each), password text
+ *   account   name             id (8), state (1), DNs: n (2), ids (8 each), password text;
+ *                              and if anything more is said of it: valid from (8),
+ *                              display name text, e-mail text
  *   dn        SHA-256 of key   identity (8)
  */
 #include "storage/accounts.h"
@@ -13,6 +15,7 @@
 #include "storage/keys.h"
 #include "storage/pack.h"
 #include "storage/rows.h"
+#include "storage/tokens_write.h"
 
 enum { DN_TEXT_MAX = 4096 };
 
@@ -100,6 +103,11 @@ account_decode(struct bytes name, struct bytes row, struct arena *a, struct acco
 	for (size_t i = 0; ids != NULL && i < n; i++)
 		ids[i] = unpack_u64(&in);
 	out->password = unpack_text(&in);
+	if (pack_left(&in) > 0) {
+		out->valid_from_ms = (int64_t)unpack_u64(&in);
+		out->display = unpack_text(&in);
+		out->email = unpack_text(&in);
+	}
 	if (in.failed)
 		return errinfo_set(
 		    why, ERR_DAMAGED, "account '%.*s' is damaged", BYTES_ARG(name));
@@ -144,11 +152,28 @@ account_load_by_id(struct db_txn *txn, uint64_t id, struct arena *a, struct acco
 					    : ERR_NOT_FOUND;
 }
 
+/* What servers before did not know of. */
+static bool
+says_more(const struct account *account)
+{
+	return account->valid_from_ms != 0 || account->display.n > 0 ||
+	       account->email.n > 0 || account->state == ACCOUNT_PENDING;
+}
+
 static enum err
 account_store(struct write *w, const struct account *account, struct errinfo *why)
 {
 	struct key key = {.n = 0};
+	enum err e = ERR_OK;
 
+	if (account->display.n > ACCOUNT_TEXT_MAX || account->email.n > ACCOUNT_TEXT_MAX)
+		return errinfo_set(why, ERR_INVALID_ARGUMENT,
+		    "a display name or an e-mail address has at most %d bytes",
+		    ACCOUNT_TEXT_MAX);
+	if (says_more(account))
+		e = store_need(w, STORE_PEOPLE, why);
+	if (e != ERR_OK)
+		return e;
 	key_text(&key, account->name);
 	str_clear(&w->record);
 	pack_u64(&w->record, account->id);
@@ -157,6 +182,11 @@ account_store(struct write *w, const struct account *account, struct errinfo *wh
 	for (size_t i = 0; i < account->n_dns; i++)
 		pack_u64(&w->record, account->dn_ids[i]);
 	pack_text(&w->record, account->password);
+	if (says_more(account)) {
+		pack_u64(&w->record, (uint64_t)account->valid_from_ms);
+		pack_text(&w->record, account->display);
+		pack_text(&w->record, account->email);
+	}
 	return row_put(w->txn, DB_ACCOUNT, &key, &w->record, why);
 }
 
@@ -334,11 +364,11 @@ accounts_identity_of_dn(struct store_reader *reader, struct arena *a, struct byt
 	return e;
 }
 
-enum err
-accounts_write_new(
-    struct write *w, struct bytes name, uint64_t *id_out, struct errinfo *why)
+/* `account` is complete but for its id. */
+static enum err
+write_new(struct write *w, struct account *account, struct errinfo *why)
 {
-	struct account account = {.name = name, .state = ACCOUNT_ACTIVE};
+	struct bytes name = account->name;
 	struct account existing;
 	struct identity_row row = {.kind = IDENTITY_ACCOUNT, .text = name};
 	enum err e;
@@ -354,20 +384,64 @@ accounts_write_new(
 		    BYTES_ARG(name));
 	if (e != ERR_NOT_FOUND)
 		return e;
-	account.id = write_take(w, COUNTER_IDENTITY, 1);
-	e = account_store(w, &account, why);
-	if (e == ERR_OK)
-		e = identity_store(w, account.id, &row, why);
+	account->id = write_take(w, COUNTER_IDENTITY, 1);
+	e = account_store(w, account, why);
+	return e == ERR_OK ? identity_store(w, account->id, &row, why) : e;
+}
+
+enum err
+accounts_write_new(
+    struct write *w, struct bytes name, uint64_t *id_out, struct errinfo *why)
+{
+	struct account account = {.name = name, .state = ACCOUNT_ACTIVE};
+	enum err e = write_new(w, &account, why);
+
 	*id_out = account.id;
 	return e;
+}
+
+/* Looks at all accounts: there are few, and strangers may ask for some only. */
+static enum err
+check_pending(struct write *w, uint64_t most, struct errinfo *why)
+{
+	struct db_cursor *cursor;
+	struct bytes key, value;
+	uint64_t n = 0;
+	enum err e = db_cursor_open(w->txn, DB_ACCOUNT, &cursor, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_seek(cursor, BYTES("\001"), &key, &value, why);
+	while (e == ERR_OK) {
+		/* The state is behind the id. */
+		n += value.n > 8 && value.p[8] == ACCOUNT_PENDING;
+		e = db_cursor_next(cursor, &key, &value, why);
+	}
+	db_cursor_close(cursor);
+	if (e == ERR_NOT_FOUND && n >= most)
+		return errinfo_set(why, ERR_BUSY,
+		    "%llu accounts wait to be approved already", (unsigned long long)n);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 static enum err
 apply_create(struct change *change, struct write *w)
 {
 	struct accounts_create *r = container_of(change, struct accounts_create, change);
+	struct account account = {
+	    .name = r->name,
+	    .state = r->pending ? ACCOUNT_PENDING : ACCOUNT_ACTIVE,
+	    .password = r->password,
+	    .display = r->display,
+	    .email = r->email,
+	};
+	enum err e =
+	    r->pending ? check_pending(w, r->pending_most, &change->why) : ERR_OK;
 
-	return accounts_write_new(w, r->name, &r->id_out, &change->why);
+	if (e == ERR_OK)
+		e = write_new(w, &account, &change->why);
+	r->id_out = account.id;
+	return e;
 }
 
 static enum err
@@ -391,7 +465,15 @@ apply_update(struct change *change, struct write *w)
 		account.state = r->state;
 	if (r->password.p != NULL)
 		account.password = r->password;
-	return account_store(w, &account, &change->why);
+	if (r->display.p != NULL)
+		account.display = r->display;
+	if (r->email.p != NULL)
+		account.email = r->email;
+	if (r->revoke_ms != 0)
+		account.valid_from_ms = r->revoke_ms;
+	if (r->revoke_ms != 0 || account.state != ACCOUNT_ACTIVE)
+		e = tokens_write_remove_all(w, r->id, &change->why);
+	return e == ERR_OK ? account_store(w, &account, &change->why) : e;
 }
 
 static enum err

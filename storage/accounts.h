@@ -17,6 +17,7 @@
 
 enum {
 	ACCOUNT_NAME_MAX = 32, /* [a-z][a-z0-9._-]* */
+	ACCOUNT_TEXT_MAX = 200, /* a display name, an e-mail address */
 	GROUP_NAME_MAX = 200, /* letters, digits, and . _ - ~ */
 	ACCOUNT_DNS_MAX = 32,
 };
@@ -25,7 +26,8 @@ enum {
 enum account_state {
 	ACCOUNT_AS_IS = 0 /* never stored */,
 	ACCOUNT_ACTIVE = 1,
-	ACCOUNT_DISABLED = 2
+	ACCOUNT_DISABLED = 2,
+	ACCOUNT_PENDING = 3, /* asked for, and nobody has said yes yet */
 };
 
 struct account {
@@ -33,6 +35,9 @@ struct account {
 	struct bytes name;
 	enum account_state state;
 	struct bytes password; /* encoded hash, opaque here; .n == 0: none */
+	struct bytes display, email; /* .n == 0: none given */
+	int64_t
+	    valid_from_ms; /* what was certified before does not count; 0: everything */
 	const uint64_t *dn_ids; /* identities of its DNs */
 	const struct bytes *dns;
 	size_t n_dns;
@@ -115,20 +120,30 @@ enum err groups_owned(struct store_reader *reader, struct arena *a, uint64_t pri
 
 /* Changes */
 
-/* ERR_CONFLICT: the name is or was in use; ERR_INVALID_ARGUMENT: not a name. */
+/*
+ * ERR_CONFLICT: the name is or was in use; ERR_INVALID_ARGUMENT: not a name, or a text
+ * that is too long; ERR_BUSY: `pending_most` accounts wait for a yes already.
+ */
 struct accounts_create {
 	struct change change;
-	struct bytes name;
+	struct bytes name, password, display, email; /* all but the name can be empty */
+	bool pending; /* else active */
+	uint64_t pending_most;
 	uint64_t id_out;
 };
 void accounts_create(struct store *store, struct accounts_create *r);
 
-/* State and password of an account; .p NULL and ACCOUNT_AS_IS leave alone. */
+/*
+ * What is said of an account; .p NULL and ACCOUNT_AS_IS leave alone. Whatever ends its use
+ * for now ends its tokens for good.
+ */
 struct accounts_update {
 	struct change change;
 	uint64_t id;
 	enum account_state state;
-	struct bytes password;
+	struct bytes password, display, email;
+	/* Its tokens go, and certificates from before this moment do not count; 0: no. */
+	int64_t revoke_ms;
 };
 void accounts_update(struct store *store, struct accounts_update *r);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "storage/accounts_write.h"
 #include "storage/blob_small.h"
 #include "storage/blob_write.h"
 #include "storage/keys.h"
@@ -16,6 +17,7 @@
 #include "storage/pack.h"
 #include "storage/put_txn_record.h"
 #include "storage/rows.h"
+#include "storage/tokens_write.h"
 
 enum {
 	LOCATIONS = 8,
@@ -483,6 +485,22 @@ check_small_row(struct walk *w, struct bytes key, struct bytes value)
 		    (unsigned long long)id);
 }
 
+/* A token of an account that is there. */
+static void
+check_token(struct walk *w, struct bytes key, struct bytes value)
+{
+	struct identity_row row;
+	struct errinfo why;
+	struct token token;
+
+	if (tokens_decode(key, value, &token, &why) != ERR_OK)
+		fault(w, "%s", errinfo_text(&why));
+	else if (identity_load(w->txn, token.account, &row, NULL) != ERR_OK ||
+		 row.kind != IDENTITY_ACCOUNT)
+		fault(w, "there is a token of account %llu, which there is not",
+		    (unsigned long long)token.account);
+}
+
 static enum err
 check_all(struct walk *w, struct errinfo *why)
 {
@@ -501,6 +519,8 @@ check_all(struct walk *w, struct errinfo *why)
 	if (e == ERR_OK)
 		e = walk_table(
 		    w, DB_SMALL, "small files", BYTES("\0"), check_small_row, why);
+	if (e == ERR_OK)
+		e = walk_table(w, DB_TOKEN, "tokens", BYTES("\0"), check_token, why);
 	return e;
 }
 

@@ -43,6 +43,7 @@ enum db_table {
 	DB_TABLES_AT_FIRST, /* the others came later */
 	DB_TXN = DB_TABLES_AT_FIRST,
 	DB_SMALL,
+	DB_TOKEN,
 	DB_TABLES
 };
 

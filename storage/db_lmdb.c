@@ -60,6 +60,7 @@ static const char *const table_names[DB_TABLES] = {
     [DB_MEMBEROF] = "memberof",
     [DB_TXN] = "txn",
     [DB_SMALL] = "small",
+    [DB_TOKEN] = "token",
 };
 
 const char *

@@ -16,6 +16,7 @@
  *   identity, account, dn, group, member, memberof: see accounts.c
  *   txn       id (16, random)                  record of put_txns.c
  *   small     blob id                          see blob_small.h
+ *   token     account id, token id             see tokens.c
  */
 #ifndef QUARTET_STORAGE_KEYS_H
 #define QUARTET_STORAGE_KEYS_H

@@ -76,6 +76,7 @@ write_take(struct write *w, enum counter which, uint64_t n)
 enum store_feature {
 	STORE_SMALL = 1, /* small blobs, and packs */
 	STORE_GROUP_ADMINS = 2, /* rows of `member` that make nobody one */
+	STORE_PEOPLE = 4, /* tokens, and more about an account than its password */
 };
 
 /* It has these from now on: a server that does not know them will not open it. */

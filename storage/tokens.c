@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Table (the value ends in a CRC32C over key and value):
+ *   token  account id, token id   kind (1), read only (1), created (8), expires (8),
+ *                                 SHA-256 (32), label text, path text
+ */
+#include "storage/tokens.h"
+
+#include <string.h>
+
+#include "storage/keys.h"
+#include "storage/pack.h"
+#include "storage/rows.h"
+#include "storage/tokens_write.h"
+
+enum { KEY_SIZE = 16, LIST_FIRST = 16 };
+
+static enum err
+no_memory(struct errinfo *why)
+{
+	return errinfo_set(why, ERR_NO_MEMORY, "no memory for tokens");
+}
+
+static struct key
+key_token(uint64_t account, uint64_t id)
+{
+	struct key key = key_id(account);
+
+	key_u64(&key, id);
+	return key;
+}
+
+static bool
+is_kind(unsigned kind)
+{
+	return kind == TOKEN_SESSION || kind == TOKEN_LOGIN || kind == TOKEN_PERSONAL;
+}
+
+static enum err
+decode(uint64_t account, uint64_t id, struct bytes row, struct token *out,
+    struct errinfo *why)
+{
+	struct pack_in in = pack_open(row);
+	unsigned kind = unpack_u8(&in);
+	struct bytes hash;
+
+	*out = (struct token){.account = account, .id = id, .kind = kind};
+	out->read_only = unpack_u8(&in) != 0;
+	out->created_ms = (int64_t)unpack_u64(&in);
+	out->expires_ms = (int64_t)unpack_u64(&in);
+	hash = unpack_bytes(&in, SHA256_SIZE);
+	out->label = unpack_text(&in);
+	out->path = unpack_text(&in);
+	if (in.failed || pack_left(&in) > 0 || !is_kind(kind))
+		return errinfo_set(why, ERR_DAMAGED, "a token of account %llu is damaged",
+		    (unsigned long long)account);
+	(void)memcpy(out->hash, hash.p, SHA256_SIZE);
+	return ERR_OK;
+}
+
+enum err
+tokens_decode(
+    struct bytes key, struct bytes value, struct token *out, struct errinfo *why)
+{
+	struct bytes row;
+	enum err e = row_check(DB_TOKEN, key, value, &row, why);
+
+	if (e == ERR_OK && key.n != KEY_SIZE)
+		e = errinfo_set(why, ERR_DAMAGED, "a token has a wrong key");
+	return e == ERR_OK
+		   ? decode(key_load_u64(key, 0), key_load_u64(key, 8), row, out, why)
+		   : e;
+}
+
+/* From the store into the arena. */
+static enum err
+keep(struct arena *a, struct token *t, struct errinfo *why)
+{
+	t->label = arena_copy(a, t->label);
+	t->path = arena_copy(a, t->path);
+	return t->label.p == NULL || t->path.p == NULL ? no_memory(why) : ERR_OK;
+}
+
+enum err
+tokens_get(struct store_reader *reader, struct arena *a, uint64_t account, uint64_t id,
+    struct token *out, struct errinfo *why)
+{
+	struct key key = key_token(account, id);
+	struct db_txn *txn;
+	struct bytes row;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = row_get(txn, DB_TOKEN, &key, &row, why);
+	if (e == ERR_OK)
+		e = decode(account, id, row, out, why);
+	if (e == ERR_OK)
+		e = keep(a, out, why);
+	store_read_end(reader);
+	return e;
+}
+
+static bool
+is_of(struct bytes key, uint64_t account)
+{
+	return key.n == KEY_SIZE && key_load_u64(key, 0) == account;
+}
+
+/* One more, in twice the room when there is none. */
+static enum err
+append(struct arena *a, struct token **list, size_t *n, size_t *room,
+    const struct token *token, struct errinfo *why)
+{
+	if (*n == *room) {
+		size_t more = *room == 0 ? LIST_FIRST : 2 * *room;
+		struct token *larger = arena_array(a, struct token, more);
+
+		if (larger == NULL)
+			return no_memory(why);
+		if (*n > 0)
+			(void)memcpy(larger, *list, *n * sizeof *larger);
+		*list = larger;
+		*room = more;
+	}
+	(*list)[(*n)++] = *token;
+	return ERR_OK;
+}
+
+/* Those of one account; their texts are in the arena. */
+static enum err
+list_in(struct db_txn *txn, struct arena *a, uint64_t account, struct token **out,
+    size_t *n_out, struct errinfo *why)
+{
+	struct key first = key_token(account, 0);
+	struct bytes key, value;
+	struct db_cursor *cursor;
+	size_t room = 0;
+	enum err e = db_cursor_open(txn, DB_TOKEN, &cursor, why);
+
+	*out = NULL;
+	*n_out = 0;
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_seek(cursor, key_bytes(&first), &key, &value, why);
+	while (e == ERR_OK && is_of(key, account)) {
+		struct token t;
+
+		e = tokens_decode(key, value, &t, why);
+		if (e == ERR_OK)
+			e = keep(a, &t, why);
+		if (e == ERR_OK)
+			e = append(a, out, n_out, &room, &t, why);
+		if (e == ERR_OK)
+			e = db_cursor_next(cursor, &key, &value, why);
+	}
+	db_cursor_close(cursor);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+tokens_list(struct store_reader *reader, struct arena *a, uint64_t account,
+    struct token **out, size_t *n_out, struct errinfo *why)
+{
+	struct db_txn *txn;
+	enum err e = store_read_begin(reader, &txn, why);
+
+	if (e != ERR_OK)
+		return e;
+	e = list_in(txn, a, account, out, n_out, why);
+	store_read_end(reader);
+	return e;
+}
+
+static enum err
+delete_one(struct write *w, const struct token *t, struct errinfo *why)
+{
+	struct key key = key_token(t->account, t->id);
+
+	return db_delete(w->txn, DB_TOKEN, key_bytes(&key), why);
+}
+
+/* What has ended goes, and the first to end when there are too many of the kind. */
+static enum err
+make_room(struct tokens_add *r, struct write *w)
+{
+	struct errinfo *why = &r->change.why;
+	const struct token *soonest = NULL;
+	struct token *there;
+	uint64_t same = 0;
+	size_t n;
+	enum err e = list_in(w->txn, &w->arena, r->token.account, &there, &n, why);
+
+	for (size_t i = 0; e == ERR_OK && i < n; i++) {
+		if (there[i].expires_ms <= r->token.created_ms) {
+			e = delete_one(w, &there[i], why);
+			continue;
+		}
+		if (there[i].kind != r->token.kind)
+			continue;
+		same++;
+		if (soonest == NULL || there[i].expires_ms < soonest->expires_ms)
+			soonest = &there[i];
+	}
+	if (e != ERR_OK || same < r->most)
+		return e;
+	if (r->token.kind == TOKEN_PERSONAL || soonest == NULL)
+		return errinfo_set(why, ERR_CONFLICT,
+		    "the account has %llu tokens, which is the limit: revoke one",
+		    (unsigned long long)same);
+	return delete_one(w, soonest, why);
+}
+
+static enum err
+apply_add(struct change *change, struct write *w)
+{
+	struct tokens_add *r = container_of(change, struct tokens_add, change);
+	const struct token *t = &r->token;
+	struct key key = key_token(t->account, t->id);
+	struct bytes there;
+	enum err e;
+
+	if (t->label.n > TOKEN_LABEL_MAX || t->path.n > TOKEN_PATH_MAX)
+		return errinfo_set(&change->why, ERR_INVALID_ARGUMENT,
+		    "the label (limit %d) or the path (limit %d) of a token is too long",
+		    TOKEN_LABEL_MAX, TOKEN_PATH_MAX);
+	e = db_get(w->txn, DB_TOKEN, key_bytes(&key), &there, &change->why);
+	if (e == ERR_OK)
+		return errinfo_set(&change->why, ERR_CONFLICT, "a token's id is taken");
+	if (e == ERR_NOT_FOUND)
+		e = store_need(w, STORE_PEOPLE, &change->why);
+	if (e == ERR_OK)
+		e = make_room(r, w);
+	if (e != ERR_OK)
+		return e;
+	str_clear(&w->record);
+	pack_u8(&w->record, t->kind);
+	pack_u8(&w->record, t->read_only);
+	pack_u64(&w->record, (uint64_t)t->created_ms);
+	pack_u64(&w->record, (uint64_t)t->expires_ms);
+	str_add(&w->record, (struct bytes){(const char *)t->hash, sizeof t->hash});
+	pack_text(&w->record, t->label);
+	pack_text(&w->record, t->path);
+	return row_put(w->txn, DB_TOKEN, &key, &w->record, &change->why);
+}
+
+enum err
+tokens_write_remove_all(struct write *w, uint64_t account, struct errinfo *why)
+{
+	struct token *there;
+	size_t n;
+	enum err e = list_in(w->txn, &w->arena, account, &there, &n, why);
+
+	for (size_t i = 0; e == ERR_OK && i < n; i++)
+		e = delete_one(w, &there[i], why);
+	return e;
+}
+
+static enum err
+apply_remove(struct change *change, struct write *w)
+{
+	struct tokens_remove *r = container_of(change, struct tokens_remove, change);
+	struct token one = {.account = r->account, .id = r->id};
+	enum err e = r->id == 0 ? tokens_write_remove_all(w, r->account, &change->why)
+				: delete_one(w, &one, &change->why);
+
+	return e == ERR_NOT_FOUND ? errinfo_set(&change->why, e, "no such token") : e;
+}
+
+void
+tokens_add(struct store *store, struct tokens_add *r)
+{
+	r->change.apply = apply_add;
+	store_submit(store, &r->change);
+}
+
+void
+tokens_remove(struct store *store, struct tokens_remove *r)
+{
+	r->change.apply = apply_remove;
+	store_submit(store, &r->change);
+}
