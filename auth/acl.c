@@ -125,6 +125,8 @@ acl_decide(enum acl_action action, const struct acl_facts *f, size_t *at_out)
 	enum err e;
 
 	CHECK(f->n >= 1 && f->allocation < f->n);
+	if (f->scope >= f->n || (f->read_only && action >= ACL_CREATE))
+		return refuse(f, f->n - 1, at_out);
 	e = check_rights(rule, f, at_out);
 	if (e == ERR_OK && rule->lock)
 		e = check_lock(f, f->n - 1, rule->lock_code, at_out);

@@ -52,6 +52,11 @@ struct acl_facts {
 	bool is_anonymous;
 	bool is_admin;
 	bool grant_by_owner; /* setting permissions_by = owner */
+	/* By a token that is good for less than its owner may do: nothing is changed; and
+	 * nothing but the node at the place `scope`, and what lies below, is touched. 0: no
+	 * such limit; beyond n: this path lies elsewhere. */
+	bool read_only;
+	size_t scope;
 };
 
 /*

@@ -39,7 +39,9 @@ caller_from_account(struct caller *c, const struct account *account, struct erri
 
 	if (account->state != ACCOUNT_ACTIVE) {
 		(void)errinfo_set(&c->refused, ERR_NOT_AUTHENTICATED,
-		    "the account '%.*s' is disabled", BYTES_ARG(account->name));
+		    "the account '%.*s' %s", BYTES_ARG(account->name),
+		    account->state == ACCOUNT_PENDING ? "is not approved yet"
+						      : "is disabled");
 		return ERR_OK;
 	}
 	ids = arena_array(c->arena, uint64_t, account->n_dns + 1);
@@ -57,22 +59,31 @@ caller_from_account(struct caller *c, const struct account *account, struct erri
 	return ERR_OK;
 }
 
+/* `certified_ms`: how old what speaks for it is. */
 static enum err
-become_account(struct caller *c, uint64_t id, struct errinfo *why)
+become_account(struct caller *c, uint64_t id, int64_t certified_ms, struct errinfo *why)
 {
 	struct account account;
 	enum err e = accounts_get(c->reader, c->arena, id, &account, why);
 
-	return e == ERR_OK ? caller_from_account(c, &account, why) : e;
+	if (e != ERR_OK)
+		return e;
+	if (certified_ms < account.valid_from_ms) {
+		(void)errinfo_set(&c->refused, ERR_NOT_AUTHENTICATED,
+		    "your certificate was revoked; run: cadc-get-cert");
+		return ERR_OK;
+	}
+	return caller_from_account(c, &account, why);
 }
 
 static enum err
-become_identity(struct caller *c, const struct identity_facts *facts, struct errinfo *why)
+become_identity(struct caller *c, const struct identity_facts *facts,
+    int64_t certified_ms, struct errinfo *why)
 {
 	uint64_t *ids;
 
 	if (facts->is_account)
-		return become_account(c, facts->principal, why);
+		return become_account(c, facts->principal, certified_ms, why);
 	ids = arena_array(c->arena, uint64_t, 1);
 	if (ids == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an identity");
@@ -86,7 +97,8 @@ become_identity(struct caller *c, const struct identity_facts *facts, struct err
 }
 
 enum err
-caller_from_dn(struct caller *c, struct bytes text, struct errinfo *why)
+caller_from_dn(
+    struct caller *c, struct bytes text, int64_t certified_ms, struct errinfo *why)
 {
 	struct identity_facts facts;
 	struct dn dn;
@@ -100,7 +112,7 @@ caller_from_dn(struct caller *c, struct bytes text, struct errinfo *why)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a DN");
 	e = accounts_identity_of_dn(c->reader, c->arena, c->dn_key, &facts, why);
 	if (e == ERR_OK)
-		return become_identity(c, &facts, why);
+		return become_identity(c, &facts, certified_ms, why);
 	if (e != ERR_NOT_FOUND)
 		return e;
 	/* Somebody certified whom nobody here knows: no groups, owns nothing yet. */
@@ -120,7 +132,44 @@ caller_from_identity(struct caller *c, uint64_t id, struct errinfo *why)
 	e = accounts_identity(c->reader, c->arena, id, &facts, why);
 	if (e == ERR_NOT_FOUND)
 		return errinfo_set(why, ERR_DENIED, "the identity is gone");
-	return e == ERR_OK ? become_identity(c, &facts, why) : e;
+	return e == ERR_OK ? become_identity(c, &facts, INT64_MAX, why) : e;
+}
+
+enum err
+caller_from_token(struct caller *c, const struct token *token, struct errinfo *why)
+{
+	enum err e = path_parse(
+	    c->arena, token->path, (size_t)c->settings->path_depth, &c->scope, why);
+
+	if (e != ERR_OK)
+		return e;
+	c->token_id = token->id;
+	c->token_kind = token->kind;
+	c->read_only = token->read_only;
+	return become_account(c, token->account, INT64_MAX, why);
+}
+
+bool
+caller_has_full_reach(const struct caller *c)
+{
+	return !c->read_only && c->scope.n == 0;
+}
+
+bool
+caller_has_all_rights(const struct caller *c)
+{
+	return !c->is_limited && caller_has_full_reach(c);
+}
+
+bool
+caller_in_scope(const struct caller *c, struct path path)
+{
+	if (path.n < c->scope.n)
+		return false;
+	for (size_t i = 0; i < c->scope.n; i++)
+		if (!bytes_eq(path.part[i], c->scope.part[i]))
+			return false;
+	return true;
 }
 
 bool

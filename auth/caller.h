@@ -3,8 +3,8 @@
  * caller - who makes a request, as far as anybody vouches for it, and what groups that
  * makes one a member of.
  *
- * Order: caller_init (anonymous), then perhaps caller_from_dn, caller_from_account or
- * caller_from_identity -> the rest.
+ * Order: caller_init (anonymous), then perhaps caller_from_dn, caller_from_account,
+ * caller_from_identity or caller_from_token -> the rest.
  * Groups are looked up when first asked for. Memory: everything in the arena given.
  * Thread: the one of the reader.
  */
@@ -16,6 +16,8 @@
 #include "service/core/arena.h"
 #include "storage/accounts.h"
 #include "storage/node.h"
+#include "storage/path.h"
+#include "storage/tokens.h"
 
 struct caller {
 	struct arena *arena;
@@ -28,6 +30,11 @@ struct caller {
 	bool is_anonymous;
 	bool is_admin;
 	bool is_limited; /* by a limited proxy: files only (architecture D42) */
+	/* By a token: 0, or its id and kind, and what it does not allow its owner. */
+	uint64_t token_id;
+	enum token_kind token_kind;
+	bool read_only;
+	struct path scope; /* nothing outside of it; .n 0: everywhere */
 	uint64_t principal; /* 0: anonymous, or a DN that owns nothing yet */
 	const uint64_t *ids; /* every identity that is the caller's, principal included */
 	size_t n_ids;
@@ -44,15 +51,33 @@ struct caller {
 void caller_init(struct caller *c, struct arena *a, struct store_reader *reader,
     const struct settings *settings, struct bytes group_authority);
 
-/* By certificate. A disabled account counts as anonymous, with c->refused set. */
-enum err caller_from_dn(
-    struct caller *c, struct bytes dn, struct errinfo *why) ERR_CHECKED;
+/*
+ * By a certificate made at `certified_ms`. With a disabled account, or one whose owner
+ * revoked what was certified then, the caller stays anonymous, with c->refused set.
+ */
+enum err caller_from_dn(struct caller *c, struct bytes dn, int64_t certified_ms,
+    struct errinfo *why) ERR_CHECKED;
 /* By the record of an account, which is borrowed; as above when it is disabled. */
 enum err caller_from_account(
     struct caller *c, const struct account *account, struct errinfo *why) ERR_CHECKED;
 /* By the identity in a pre-authorised URL; 0 stays anonymous. */
 enum err caller_from_identity(
     struct caller *c, uint64_t id, struct errinfo *why) ERR_CHECKED;
+
+/* By a token that token_open found valid. */
+enum err caller_from_token(
+    struct caller *c, const struct token *token, struct errinfo *why) ERR_CHECKED;
+
+/*
+ * Does the credential allow all that its owner may do? Else it is one for files only, and
+ * changes no groups, gets no certificates.
+ */
+bool caller_has_all_rights(const struct caller *c);
+/* The same, but for a limited proxy, which may make jobs. */
+bool caller_has_full_reach(const struct caller *c);
+
+/* Does `path` lie inside the caller's scope? */
+bool caller_in_scope(const struct caller *c, struct path path);
 
 bool caller_owns(const struct caller *c, uint64_t owner);
 

@@ -3,6 +3,8 @@
  *   ask ─► remembered? ─────────────────────────────► yes
  *            │ no
  *            ▼
+ *          delay, where many guess wrong
+ *            ▼
  *          queue ─► first: hash (worker) ─┬─► it and those like it: yes, remember
  *            ▲                            └─► it and those like it: delay ─► no
  *            └── the others stay ◄────────┘
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/guesses.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
 
@@ -39,7 +42,8 @@ struct passwords {
 	uint8_t secret[SHA256_SIZE];
 	struct known known[SETS][WAYS];
 	struct line waiting; /* the first is what the worker is at */
-	struct line refused; /* until their delay is over */
+	struct line delayed; /* until it is over */
+	struct guesses guesses;
 	struct loop_timer *timer;
 	struct worker_job job;
 	bool right; /* what the worker found */
@@ -149,13 +153,34 @@ start_hash(struct passwords *p)
 	worker_submit(p->workers, &p->job);
 }
 
+/* Wake up when the first delay is over. */
+static void
+set_timer(struct passwords *p)
+{
+	uint64_t now = clock_mono_ms(), first = UINT64_MAX;
+
+	for (const struct password_ask *ask = p->delayed.first; ask != NULL;
+	     ask = ask->next)
+		if (ask->due_ms < first)
+			first = ask->due_ms;
+	if (first != UINT64_MAX)
+		loop_timer_set(p->timer, first > now ? first - now : 0);
+}
+
+static void
+delay(struct passwords *p, struct password_ask *ask, bool refused, uint64_t ms)
+{
+	ask->refused = refused;
+	ask->due_ms = clock_mono_ms() + ms;
+	line_add(&p->delayed, ask);
+	set_timer(p);
+}
+
 static void
 refuse(struct passwords *p, struct password_ask *ask)
 {
-	ask->due_ms = clock_mono_ms() + p->delay_ms;
-	line_add(&p->refused, ask);
-	if (p->refused.n == 1)
-		loop_timer_set(p->timer, p->delay_ms);
+	guesses_wrong(&p->guesses, ask->name, ask->peer, clock_mono_ms());
+	delay(p, ask, true, p->delay_ms);
 }
 
 static void
@@ -188,34 +213,55 @@ hashed(struct loop_job *job)
 }
 
 static void
+look_at(struct passwords *p, struct password_ask *ask)
+{
+	line_add(&p->waiting, ask);
+	if (p->waiting.n == 1)
+		start_hash(p);
+}
+
+static void
 delay_over(void *arg)
 {
 	struct passwords *p = arg;
+	struct line all = p->delayed, over; /* `all` is only taken from */
 	uint64_t now = clock_mono_ms();
+	struct password_ask *ask;
 
-	while (p->refused.first != NULL && p->refused.first->due_ms <= now) {
-		struct password_ask *ask = line_take(&p->refused);
-
-		ask->done(ask, ERR_NOT_AUTHENTICATED);
-	}
-	if (p->refused.first != NULL)
-		loop_timer_set(p->timer, p->refused.first->due_ms - now);
+	line_init(&over);
+	line_init(&p->delayed);
+	while ((ask = line_take(&all)) != NULL)
+		line_add(ask->due_ms <= now ? &over : &p->delayed, ask);
+	set_timer(p);
+	while ((ask = line_take(&over)) != NULL)
+		if (ask->refused)
+			ask->done(ask, ERR_NOT_AUTHENTICATED);
+		else
+			look_at(p, ask);
 }
 
 void
 passwords_ask(struct passwords *p, struct password_ask *ask)
 {
+	uint64_t now = clock_mono_ms(), wait;
+
 	if (!make_key(p, ask)) {
 		ask->done(ask, ERR_NO_MEMORY);
-	} else if (is_known(p, ask, clock_mono_ms())) {
-		ask->done(ask, ERR_OK);
-	} else if (p->waiting.n + p->refused.n >= QUEUE_MAX) {
-		ask->done(ask, ERR_BUSY);
-	} else {
-		line_add(&p->waiting, ask);
-		if (p->waiting.n == 1)
-			start_hash(p);
+		return;
 	}
+	if (is_known(p, ask, now)) {
+		ask->done(ask, ERR_OK);
+		return;
+	}
+	if (p->waiting.n + p->delayed.n >= QUEUE_MAX) {
+		ask->done(ask, ERR_BUSY);
+		return;
+	}
+	wait = guesses_wait_ms(&p->guesses, ask->name, ask->peer, now);
+	if (wait > 0)
+		delay(p, ask, false, wait);
+	else
+		look_at(p, ask);
 }
 
 enum err
@@ -231,7 +277,8 @@ passwords_new(struct loop *loop, struct worker_pool *workers, uint64_t keep_ms,
 	p->keep_ms = keep_ms;
 	p->delay_ms = delay_ms;
 	line_init(&p->waiting);
-	line_init(&p->refused);
+	line_init(&p->delayed);
+	guesses_init(&p->guesses);
 	random_bytes(p->secret, sizeof p->secret);
 	p->timer = loop_timer_new(loop, delay_over, p);
 	if (p->timer == NULL) {
@@ -247,7 +294,7 @@ passwords_free(struct passwords *p)
 {
 	if (p == NULL)
 		return;
-	CHECK(p->waiting.n == 0 && p->refused.n == 0);
+	CHECK(p->waiting.n == 0 && p->delayed.n == 0);
 	loop_timer_free(p->timer);
 	free(p);
 }

@@ -6,8 +6,9 @@
  * each loop, and one in all with a pool of one thread; who asks the same meanwhile waits
  * for that one answer. A yes is remembered for a while in a table of fixed size: under a
  * keyed hash of name, password and stored hash, so that nobody can read it, and a new
- * password ends it at once. A no is never remembered; it is told after a delay, the same
- * for everybody, and locks nobody out.
+ * password ends it at once. A no is never remembered; it is told after a delay. Where
+ * many wrong ones came lately, even a right one waits before it is looked at
+ * (auth/guesses.h), unless it is remembered; nobody is locked out.
  *
  * Order: passwords_new -> passwords_ask* -> passwords_free, when nobody waits any more.
  * Thread: one loop's. Memory: an ask and its text are borrowed until `done`.
@@ -30,10 +31,12 @@ struct passwords;
 struct password_ask {
 	struct bytes name, password;
 	struct bytes stored; /* .n 0: no such account, or one without a password */
+	struct bytes peer; /* who asks, as "ADDRESS:PORT" */
 	void (*done)(struct password_ask *ask, enum err err);
 	/* The module's own. */
 	uint8_t key[SHA256_SIZE];
 	struct password_ask *next;
+	bool refused; /* what it waits for is to be told no, else to be looked at */
 	uint64_t due_ms;
 };
 

@@ -485,6 +485,9 @@ identify_verified(
 	if (e != ERR_OK)
 		return errinfo_set(why, ERR_NOT_AUTHENTICATED,
 		    "subject of the client certificate: %s", errinfo_text(&detail));
+	if (!ms_of(X509_get0_notBefore(user), &id.certified_ms))
+		return errinfo_set(why, ERR_NOT_AUTHENTICATED,
+		    "the dates of the client certificate cannot be read");
 	*out = id;
 	return ERR_OK;
 }

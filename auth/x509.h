@@ -41,6 +41,7 @@ struct x509_identity {
 	struct bytes dn; /* canonical */
 	/* When every certificate of the chain is valid; both moments still are. */
 	int64_t not_before_ms, not_after_ms;
+	int64_t certified_ms; /* when the end entity's own certificate begins */
 	bool proxy; /* the client acts by a proxy */
 	bool limited; /* and a limited one is among them */
 };

@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
+#include "auth/token.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
 #include "service/op/ops.h"
+#include "service/op/sign_in.h"
 
 enum { CHAIN_ARENA = 1024 * 1024 };
 
@@ -105,14 +107,14 @@ by_certificate(struct conn *conn, const struct x509_trust *trust, struct caller 
 		refuse(caller, x509_early_text(call->arena, &v->identity));
 		return ERR_OK;
 	}
-	e = caller_from_dn(caller, v->identity.dn, &call->why);
+	e = caller_from_dn(caller, v->identity.dn, v->identity.certified_ms, &call->why);
 	caller->is_limited = v->identity.limited;
 	return e;
 }
 
 /* "/preauth:TOKEN/path" behind the route of the files. */
 static bool
-has_token(const struct op_call *call)
+is_preauthorised(const struct op_call *call)
 {
 	return (call->op == &op_file_get || call->op == &op_file_put ||
 		   call->op == &op_file_post) &&
@@ -120,7 +122,7 @@ has_token(const struct op_call *call)
 }
 
 static enum err
-by_token(struct caller *caller, struct op_call *call)
+by_url(struct caller *caller, struct op_call *call)
 {
 	const struct space *space = call->env->space;
 	struct bytes text = bytes_skip(call->rest, sizeof("/preauth:") - 1);
@@ -186,16 +188,23 @@ password_known(struct password_ask *ask, enum err err)
 	a->done(a, err);
 }
 
+/* Who listens on the way shall not learn it (architecture D38). */
+static enum err
+check_privacy(struct authenticate *a)
+{
+	if (conn_is_tls(a->conn) || basic_peer_is_local(a->call->peer))
+		return ERR_OK;
+	return errinfo_set(&a->call->why, ERR_NOT_AUTHENTICATED,
+	    "passwords and tokens are taken over TLS only: use https");
+}
+
 static void
 by_password(struct authenticate *a, struct bytes authorization)
 {
 	struct op_call *call = a->call;
 	struct errinfo *why = &call->why;
-	enum err e = ERR_OK;
+	enum err e = check_privacy(a);
 
-	if (!conn_is_tls(a->conn) && !basic_peer_is_local(call->peer))
-		e = errinfo_set(why, ERR_NOT_AUTHENTICATED,
-		    "passwords are taken over TLS only: use https");
 	if (e == ERR_OK)
 		e = basic_parse(call->arena, authorization, &a->basic, why);
 	if (e == ERR_OK)
@@ -211,23 +220,85 @@ by_password(struct authenticate *a, struct bytes authorization)
 	    .name = a->basic.name,
 	    .password = a->basic.password,
 	    .stored = a->account.password,
+	    .peer = call->peer,
 	    .done = password_known,
 	};
-	passwords_ask(a->passwords, &a->ask);
+	passwords_ask(a->call->env->passwords, &a->ask);
+}
+
+/* A token of one of these kinds, of an account that may be used. */
+static enum err
+take_token(struct authenticate *a, struct bytes text, unsigned kinds)
+{
+	struct op_call *call = a->call;
+	struct token token;
+	enum err e = check_privacy(a);
+
+	if (e == ERR_OK)
+		e = token_open(call->env->reader, call->arena, text, kinds,
+		    clock_wall_ms(), &token, &call->why);
+	if (e == ERR_OK)
+		e = caller_from_token(a->caller, &token, &call->why);
+	if (e == ERR_OK && a->caller->is_anonymous) {
+		call->why = a->caller->refused;
+		return ERR_NOT_AUTHENTICATED;
+	}
+	return e;
+}
+
+static enum err
+by_bearer(struct authenticate *a, struct bytes text)
+{
+	enum err e = take_token(a, text, 1U << TOKEN_LOGIN | 1U << TOKEN_PERSONAL);
+
+	a->call->bad_bearer = e == ERR_NOT_AUTHENTICATED;
+	return e;
+}
+
+/* A dead one makes nobody fail who could do without (architecture D41). */
+static enum err
+by_cookie(struct authenticate *a, struct bytes text)
+{
+	enum err e = take_token(a, text, 1U << TOKEN_SESSION);
+
+	if (e != ERR_NOT_AUTHENTICATED)
+		return e;
+	a->caller->refused = a->call->why;
+	a->call->why = (struct errinfo){.code = ERR_OK};
+	return ERR_OK;
+}
+
+/* .p NULL: none was sent. */
+static struct bytes
+session_cookie(const struct op_call *call)
+{
+	struct bytes text = op_header(call, "cookie");
+
+	while (text.p != NULL && text.n > 0) {
+		struct bytes one = {text.p, bytes_find(text, ';')};
+		struct bytes pair = bytes_trim(one);
+
+		if (bytes_starts(pair, BYTES(SESSION_COOKIE "=")))
+			return bytes_skip(pair, sizeof(SESSION_COOKIE "=") - 1);
+		text = bytes_skip(text, one.n < text.n ? one.n + 1 : one.n);
+	}
+	return (struct bytes){NULL, 0};
 }
 
 static void
 by_header(struct authenticate *a, struct bytes authorization)
 {
-	if (basic_is(authorization)) {
+	struct bytes scheme = {authorization.p, bytes_find(authorization, ' ')};
+
+	if (basic_is(authorization))
 		by_password(a, authorization);
-		return;
-	}
-	authorization.n = bytes_find(authorization, ' ');
-	a->done(a, errinfo_set(&a->call->why, ERR_NOT_AUTHENTICATED,
-		       "Authorization by '%.*s' is not offered here: use a certificate "
-		       "or a password",
-		       BYTES_ARG(authorization)));
+	else if (bytes_caseeq(scheme, BYTES("bearer")))
+		a->done(a, by_bearer(a, bytes_trim(bytes_skip(authorization, scheme.n))));
+	else
+		a->done(a, errinfo_set(&a->call->why, ERR_NOT_AUTHENTICATED,
+			       "Authorization by '%.*s' is not offered here: use a "
+			       "certificate, a password or a token",
+			       BYTES_ARG(scheme)));
 }
 
 void
@@ -246,10 +317,12 @@ authenticate_caller(struct authenticate *a)
 	e = check_origin(a->call);
 	if (e != ERR_OK)
 		a->done(a, e);
-	else if (has_token(a->call))
-		a->done(a, by_token(a->caller, a->call));
+	else if (is_preauthorised(a->call))
+		a->done(a, by_url(a->caller, a->call));
 	else if (authorization.p != NULL)
 		by_header(a, authorization);
+	else if (session_cookie(a->call).p != NULL)
+		a->done(a, by_cookie(a, session_cookie(a->call)));
 	else
 		a->done(a, by_certificate(a->conn, a->trust, a->caller, a->call));
 }

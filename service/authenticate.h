@@ -4,9 +4,9 @@
  * D51).
  *
  * A pre-authorised URL decides before anything else; then an Authorization header; then
- * the client certificate. A certificate that does not count never refuses by itself: the
- * caller is anonymous, and the reason is kept for a later refusal. A wrong password
- * refuses always.
+ * the cookie of the web page; then the client certificate. A certificate or cookie that
+ * does not count never refuses by itself: the caller is anonymous, and the reason is kept
+ * for a later refusal. A wrong password or bearer token refuses always.
  */
 #ifndef QUARTET_AUTHENTICATE_H
 #define QUARTET_AUTHENTICATE_H
@@ -21,7 +21,6 @@
 struct authenticate {
 	struct conn *conn;
 	const struct x509_trust *trust; /* NULL: no certificate is believed */
-	struct passwords *passwords;
 	enum route_door door;
 	struct caller *caller; /* initialised as anonymous */
 	struct op_call *call;

@@ -181,7 +181,6 @@ authenticate(struct request *r)
 	r->authenticate = (struct authenticate){
 	    .conn = r->conn,
 	    .trust = r->loop->trust,
-	    .passwords = r->loop->passwords,
 	    .door = r->door,
 	    .caller = &r->caller,
 	    .call = &r->call,
@@ -308,6 +307,25 @@ body_begun(const struct request *r)
 	       (r->accepted || !head->expect_continue);
 }
 
+/* All there is to sign in with (standards AU-5). */
+static void
+challenge(struct op_call *call)
+{
+	op_reply_field(call, "WWW-Authenticate", BYTES("ivoa_x509"));
+	op_reply_field(call, "WWW-Authenticate",
+	    arena_format(call->arena,
+		"ivoa_bearer standard_id=\"ivo://ivoa.net/sso#tls-with-password\", "
+		"access_url=\"%.*s/gms/login\"",
+		BYTES_ARG(call->root_url)));
+	if (call->bad_bearer)
+		op_reply_field(
+		    call, "WWW-Authenticate", BYTES("Bearer error=\"invalid_token\""));
+	/* A browser would ask for a password by itself, beside the page's own form. */
+	if (op_header(call, "sec-fetch-mode").p == NULL)
+		op_reply_field(
+		    call, "WWW-Authenticate", BYTES("Basic realm=\"quartet\""));
+}
+
 static void
 common_fields(struct request *r)
 {
@@ -317,7 +335,7 @@ common_fields(struct request *r)
 	if (r->door != ROUTE_PUBLIC || call->preauthorised)
 		return;
 	if (r->caller.is_anonymous)
-		op_reply_field(call, "WWW-Authenticate", BYTES("ivoa_x509"));
+		challenge(call);
 	else
 		op_reply_field(call, "X-VO-Authenticated", r->caller.name);
 }

@@ -30,7 +30,6 @@ struct request;
 struct request_loop {
 	struct op_env env;
 	const struct x509_trust *trust; /* NULL: no certificate is believed */
-	struct passwords *passwords;
 	unsigned index; /* of the loop, for request ids */
 	/* request.c's own */
 	struct request *free;

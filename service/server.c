@@ -168,7 +168,7 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 	if (e != ERR_OK)
 		return e;
 	e = passwords_new(sl->loop, s->password_worker, s->settings->password_memory,
-	    WRONG_PASSWORD_MS, &sl->requests.passwords, why);
+	    WRONG_PASSWORD_MS, &sl->requests.env.passwords, why);
 	if (e != ERR_OK)
 		return e;
 	sl->public_group = group_of(sl, &request_public_handler);
@@ -365,7 +365,7 @@ end_loops(struct server *s)
 		while (sl->n_listeners > 0)
 			listener_free(sl->listeners[--sl->n_listeners]);
 		request_loop_release(&sl->requests);
-		passwords_free(sl->requests.passwords);
+		passwords_free(sl->requests.env.passwords);
 		store_reader_free(sl->requests.env.reader);
 		loop_free(sl->loop);
 	}

@@ -10,7 +10,7 @@
 /* Clients accept no other authority (architecture D44). */
 #define GROUP_URI "ivo://cadc.nrc.ca/gms?"
 
-enum { GROUPS_MAX = 10000, ID_DIGITS = 20, DOCUMENT_MAX = 64 * 1024 * 1024 };
+enum { GROUPS_MAX = 10000, DOCUMENT_MAX = 64 * 1024 * 1024 };
 
 static const enum member_kind kind_of[GROUP_ROLES] = {
     [GROUP_MEMBERS_OF] = MEMBER_GROUP,
@@ -28,9 +28,9 @@ gms_caller(struct op_call *call, enum gms_right right)
 		return errinfo_set(&call->why, ERR_NOT_AUTHENTICATED, "%s",
 		    caller->refused.code != ERR_OK ? errinfo_text(&caller->refused)
 						   : "groups are for those who sign in");
-	if (right != GMS_SEE && caller->is_limited)
+	if (right != GMS_SEE && !caller_has_all_rights(caller))
 		return errinfo_set(
-		    &call->why, ERR_DENIED, "a limited proxy changes no groups");
+		    &call->why, ERR_DENIED, "a limited proxy or token changes no groups");
 	return ERR_OK;
 }
 
@@ -222,14 +222,8 @@ by_uri(struct op_call *call, struct bytes uri, uint64_t *out)
 
 	if (!bytes_starts(id, BYTES(USER_PREFIX)))
 		return ERR_NOT_FOUND;
-	id = bytes_skip(id, sizeof USER_PREFIX - 1);
-	if (id.n == 0 || id.n >= ID_DIGITS)
+	if (!bytes_u64(bytes_skip(id, sizeof USER_PREFIX - 1), &number))
 		return ERR_NOT_FOUND;
-	for (size_t i = 0; i < id.n; i++) {
-		if (id.p[i] < '0' || id.p[i] > '9')
-			return ERR_NOT_FOUND;
-		number = number * 10 + (uint64_t)(id.p[i] - '0');
-	}
 	e = accounts_identity(call->env->reader, call->arena, number, &facts, &call->why);
 	if (e == ERR_OK)
 		*out = facts.principal;

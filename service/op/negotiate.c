@@ -15,11 +15,14 @@
 /* The credentials we take. A client gets back the name it used. */
 static const struct method {
 	struct bytes uri;
-	bool is_password;
+	bool is_header; /* sent with every request, so by TLS or on this machine only */
 } methods[] = {
     {{"ivo://ivoa.net/sso#tls-with-certificate", 39}, false},
     {{"ivo://ivoa.net/sso#BasicAA", 26}, true},
     {{"http://www.w3.org/Protocols/HTTP/1.0/spec/html#BasicAA", 54}, true},
+    {{"ivo://ivoa.net/sso#token", 24}, true},
+    {{"vos://cadc.nrc.ca~vospace/CADC/std/Auth#token-1.0", 49}, true},
+    {{"ivo://ivoa.net/sso#cookie", 25}, true},
 };
 
 enum {
@@ -79,7 +82,7 @@ is_tls(const struct op_call *call)
 static bool
 is_taken(const struct op_call *call, const struct method *m)
 {
-	return is_tls(call) || (m->is_password && basic_peer_is_local(call->peer));
+	return is_tls(call) || (m->is_header && basic_peer_is_local(call->peer));
 }
 
 /* The one protocol we serve on the door the request came in by. */

@@ -35,6 +35,7 @@
 
 struct issuer;
 struct jobs;
+struct passwords;
 struct remote;
 struct traffic;
 
@@ -57,6 +58,7 @@ struct space {
 	_Atomic bool is_stopping;
 	_Atomic bool is_stalled; /* service/watchdog.h */
 	_Atomic int mode; /* enum service_mode */
+	_Atomic uint64_t registrations; /* op_register.c's own */
 	struct quota_holds *quota_holds;
 };
 
@@ -73,6 +75,7 @@ struct op_env {
 	struct jobs *jobs;
 	struct remote *remote; /* where jobs run, if it is on; else NULL */
 	struct traffic *traffic; /* of all loops; NULL where jobs run */
+	struct passwords *passwords; /* NULL where jobs run */
 };
 
 /* A query or form parameter, decoded. Names compare without case (DALI 1.1). */
@@ -141,6 +144,7 @@ struct op_call {
 	void *state;
 	unsigned copies; /* for the access log: of a file read or written */
 	struct bytes run_id; /* for the access log: what the client calls its job */
+	bool bad_bearer; /* it came with a bearer token that is not valid */
 
 	/* The request layer's. */
 	void (*passed)(struct op_call *call);

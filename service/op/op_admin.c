@@ -1,35 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/op/op_admin_private.h"
 
-#include <stdlib.h>
-
 #include "service/core/encode.h"
+#include "service/core/log.h"
 
 void
-admin_reply(struct op_call *call, int status, json_t *object)
+admin_check(struct op_call *call)
 {
-	char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
-	struct bytes copy = {NULL, 0};
+	const struct caller *caller = call->caller;
 
-	json_decref(object);
-	if (text != NULL)
-		copy = arena_copy(call->arena, bytes_of(text));
-	free(text);
-	if (copy.p == NULL) {
-		op_fail(call,
-		    errinfo_set(&call->why, ERR_NO_MEMORY, "the answer is too large"));
-		return;
-	}
-	op_reply_text(call, status, "application/json", copy);
-	op_finish(call);
-}
-
-json_t *
-admin_text(struct bytes text)
-{
-	json_t *string = text.p == NULL ? NULL : json_stringn(text.p, text.n);
-
-	return string != NULL ? string : json_null();
+	if (caller->is_admin && caller_has_all_rights(caller)) {
+		if (!call->is_get && !call->is_head)
+			log_info("request %.*s: %.*s: %s %.*s",
+			    BYTES_ARG(call->request_id), BYTES_ARG(caller->name),
+			    call->op->name, BYTES_ARG(call->url_path));
+		op_pass(call);
+	} else if (caller->is_anonymous)
+		op_fail(call, ERR_NOT_AUTHENTICATED);
+	else
+		op_fail(call, errinfo_set(&call->why, ERR_DENIED,
+				  "only an administrator does that"));
 }
 
 enum err

@@ -5,6 +5,7 @@
  */
 #include "service/core/check.h"
 #include "service/op/op_admin_private.h"
+#include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 
 enum { LIST_PAGE = 1000 };
@@ -26,18 +27,19 @@ member_text(struct op_call *call, const struct member *m)
 	struct group group;
 
 	if (m->kind == MEMBER_USER)
-		return admin_text(identity_name(call, m->id));
+		return op_json_text(identity_name(call, m->id));
 	if (groups_get(call->env->reader, call->arena, m->id, &group, NULL) != ERR_OK)
 		return json_null();
-	return admin_text(arena_format(call->arena, "group:%.*s", BYTES_ARG(group.name)));
+	return op_json_text(
+	    arena_format(call->arena, "group:%.*s", BYTES_ARG(group.name)));
 }
 
 static json_t *
 group_object(struct op_call *call, const struct group *g, bool with_members)
 {
-	json_t *object = json_pack("{s:o,s:I,s:o,s:o}", "name", admin_text(g->name), "id",
-	    (json_int_t)g->id, "owner", admin_text(identity_name(call, g->owner)),
-	    "description", admin_text(g->description));
+	json_t *object = json_pack("{s:o,s:I,s:o,s:o}", "name", op_json_text(g->name),
+	    "id", (json_int_t)g->id, "owner", op_json_text(identity_name(call, g->owner)),
+	    "description", op_json_text(g->description));
 	struct member *members;
 	json_t *list;
 	size_t n;
@@ -69,7 +71,7 @@ show(struct op_call *call, struct bytes name)
 	enum err e = find(call, name, &g);
 
 	if (e == ERR_OK)
-		admin_reply(call, 200, group_object(call, &g, true));
+		op_reply_json(call, 200, group_object(call, &g, true));
 	else
 		op_fail(call, e);
 }
@@ -100,14 +102,15 @@ run_list(struct op_call *call)
 			after = groups[n - 1].name;
 	} while (e == ERR_OK && n == LIST_PAGE);
 	if (e == ERR_OK) {
-		admin_reply(call, 200, list);
+		op_reply_json(call, 200, list);
 		return;
 	}
 	json_decref(list);
 	op_fail(call, e);
 }
 
-const struct op op_admin_group_get = {.name = "admin-group-get", .run = run_list};
+const struct op op_admin_group_get = {
+    .name = "admin-group-get", .check = admin_check, .run = run_list};
 
 struct state {
 	struct op_call *call;
@@ -188,8 +191,8 @@ removed(struct change *change)
 	struct state *s = container_of(d, struct state, remove);
 
 	if (!failed(s, change))
-		admin_reply(
-		    s->call, 200, json_pack("{s:o}", "removed", admin_text(s->name)));
+		op_reply_json(
+		    s->call, 200, json_pack("{s:o}", "removed", op_json_text(s->name)));
 }
 
 static void
@@ -273,4 +276,5 @@ run_change(struct op_call *call)
 		op_fail(call, e);
 }
 
-const struct op op_admin_group_change = {.name = "admin-group-change", .run = run_change};
+const struct op op_admin_group_change = {
+    .name = "admin-group-change", .check = admin_check, .run = run_change};

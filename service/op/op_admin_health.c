@@ -25,6 +25,7 @@
 #include "service/core/clock.h"
 #include "service/core/isotime.h"
 #include "service/op/op_admin_private.h"
+#include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 #include "service/op/service_mode.h"
 
@@ -45,7 +46,7 @@ note(struct report *r, int code, const char *fmt, ...)
 	va_end(ap);
 	if (code > r->code)
 		r->code = code;
-	(void)json_array_append_new(r->notes, admin_text(bytes_of(text)));
+	(void)json_array_append_new(r->notes, op_json_text(bytes_of(text)));
 }
 
 static const char *
@@ -118,10 +119,10 @@ location_object(struct report *r, unsigned i)
 		    i + 1, m->location[i]->name);
 	return json_pack(
 	    "{s:i,s:o,s:s,s:o,s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:i,s:I,s:s,s:I,s:I,s:o,s:I}",
-	    "number", (int)i + 1, "path", admin_text(bytes_of(m->location[i]->name)),
+	    "number", (int)i + 1, "path", op_json_text(bytes_of(m->location[i]->name)),
 	    "state", location_state_name(h.state), "reason",
-	    admin_text(bytes_of(h.reason)), "since", since, "engine", mirror_engine(m, i),
-	    "free_bytes", (json_int_t)h.free_bytes, "total_bytes",
+	    op_json_text(bytes_of(h.reason)), "since", since, "engine",
+	    mirror_engine(m, i), "free_bytes", (json_int_t)h.free_bytes, "total_bytes",
 	    (json_int_t)h.total_bytes, "errors", (json_int_t)h.errors, "probes",
 	    (json_int_t)h.probes, "stuck", (int)h.stuck, "reads", (int)h.reads, "read_us",
 	    (json_int_t)h.read_us, "sweep", sweep_name(s.state), "swept",
@@ -296,11 +297,14 @@ run_health(struct op_call *call)
 
 	note_mode(&r);
 	note_stopped(&r);
-	admin_reply(call, 200,
+	op_reply_json(call, 200,
 	    json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "code", r.code, "status",
 		words[r.code], "notes", r.notes, "locations", locations, "store", store,
 		"mirror", mirror, "lacking", lacking, "journal", journal, "version",
 		QUARTET_VERSION));
 }
 
+/* At the socket also while nobody can be authenticated. */
 const struct op op_admin_health = {.name = "admin-health", .run = run_health};
+const struct op op_public_health = {
+    .name = "public-health", .check = admin_check, .run = run_health};

@@ -7,6 +7,7 @@
 #include "replication/roll.h"
 #include "service/core/check.h"
 #include "service/op/op_admin_private.h"
+#include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 
 struct state {
@@ -28,11 +29,11 @@ done(struct roll_command *command)
 		return;
 	}
 	health_facts(m->health, command->location, &facts);
-	admin_reply(call, 200,
+	op_reply_json(call, 200,
 	    json_pack("{s:i,s:o,s:s,s:o}", "number", (int)command->location + 1, "path",
-		admin_text(bytes_of(m->location[command->location]->name)), "state",
+		op_json_text(bytes_of(m->location[command->location]->name)), "state",
 		location_state_name(facts.state), "reason",
-		admin_text(bytes_of(facts.reason))));
+		op_json_text(bytes_of(facts.reason))));
 }
 
 static enum err

@@ -6,6 +6,7 @@
 #include "service/core/check.h"
 #include "service/core/log.h"
 #include "service/op/op_admin_private.h"
+#include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 #include "service/op/service_mode.h"
 #include "service/op/service_mode_private.h"
@@ -19,10 +20,10 @@ struct state {
 static void
 show(struct op_call *call)
 {
-	admin_reply(call, 200,
+	op_reply_json(call, 200,
 	    json_pack("{s:s,s:o}", "mode",
 		service_mode_name((enum service_mode)call->env->space->mode), "reason",
-		admin_text(service_mode_reason(call))));
+		op_json_text(service_mode_reason(call))));
 }
 
 static void

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * op_admin_private - what the operations behind the admin socket share: answers in JSON,
- * for quartet(1) and for scripts. The socket's mode and the peer's uid have decided who
- * asks.
+ * op_admin_private - what the operations of the operator share: answers in JSON, for
+ * quartet(1), for scripts and for the web page. At the socket its mode and the peer's uid
+ * have decided who asks.
  */
 #ifndef QUARTET_OP_OP_ADMIN_PRIVATE_H
 #define QUARTET_OP_OP_ADMIN_PRIVATE_H
 
-#include <jansson.h>
-
 #include "service/op/op.h"
 
-/* Finish with an object; the reference is taken. */
-void admin_reply(struct op_call *call, int status, json_t *object);
-
-/* Text as a JSON string; bytes that are no UTF-8 become null. */
-json_t *admin_text(struct bytes text);
+/*
+ * A check: the operator, or an administrator who came through the public door with a
+ * credential that allows all he may do.
+ */
+void admin_check(struct op_call *call);
 
 /* A parameter that must be there. ERR_INVALID_ARGUMENT names it. */
 enum err admin_param(

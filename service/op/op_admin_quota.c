@@ -5,6 +5,7 @@
  */
 #include "service/core/check.h"
 #include "service/op/op_admin_private.h"
+#include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 #include "service/op/target.h"
 
@@ -24,7 +25,7 @@ show(struct op_call *call, uint64_t id)
 		op_fail(call, e);
 		return;
 	}
-	admin_reply(call, 200,
+	op_reply_json(call, 200,
 	    json_pack("{s:I,s:I,s:o}", "bytes", (json_int_t)node.total_bytes, "files",
 		(json_int_t)node.total_files, "quota",
 		node.quota == NODE_NO_QUOTA ? json_null()
@@ -88,4 +89,5 @@ run(struct op_call *call)
 	nodes_update(call->env->store, &s->update);
 }
 
-const struct op op_admin_quota = {.name = "admin-quota", .run = run};
+const struct op op_admin_quota = {
+    .name = "admin-quota", .check = admin_check, .run = run};

@@ -9,6 +9,7 @@
 #include "service/core/clock.h"
 #include "service/core/isotime.h"
 #include "service/op/op_admin_private.h"
+#include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 
 struct state {
@@ -55,12 +56,12 @@ show(struct op_call *call)
 		scrub_facts(m->scrub, i, &facts);
 		(void)json_array_append_new(
 		    locations, json_pack("{s:i,s:o,s:I,s:o,s:o}", "number", (int)i + 1,
-				   "path", admin_text(bytes_of(m->location[i]->name)),
+				   "path", op_json_text(bytes_of(m->location[i]->name)),
 				   "bytes_per_second", (json_int_t)facts.bytes_per_second,
 				   "shallow", pass_object(&facts, SCRUB_SHALLOW), "deep",
 				   pass_object(&facts, SCRUB_DEEP)));
 	}
-	admin_reply(call, 200, json_pack("{s:o}", "locations", locations));
+	op_reply_json(call, 200, json_pack("{s:o}", "locations", locations));
 }
 
 static void
@@ -124,4 +125,5 @@ run(struct op_call *call)
 	scrub_order(call->env->mirror->scrub, &s->order);
 }
 
-const struct op op_admin_scrub = {.name = "admin-scrub", .run = run};
+const struct op op_admin_scrub = {
+    .name = "admin-scrub", .check = admin_check, .run = run};

@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /admin/users: GET lists or shows accounts; POST creates one (name, dn...) or, with a
- * name in the path, changes it: dn-add, dn-remove, state, password.
+ * /admin/users, at the public door /manage/users: GET lists or shows accounts; POST creates
+ * one (name, dn...) or, with a name in the path, changes it: dn-add, dn-remove, state,
+ * password, display, email, revoke (yes), home (yes: make one), token (its label; days).
  */
 #include "auth/dn.h"
+#include "auth/token.h"
 #include "service/core/check.h"
+#include "service/core/clock.h"
+#include "service/op/home.h"
+#include "service/op/new_password.h"
 #include "service/op/op_admin_private.h"
+#include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 
-enum { LIST_PAGE = 1000, PASSWORD_MIN = 8, PASSWORD_MAX = 1024 };
+enum { LIST_PAGE = 1000, DAY_MS = 86400000 };
 
 static const char *
 state_name(enum account_state state)
 {
-	return state == ACCOUNT_ACTIVE ? "active" : "disabled";
+	static const char *const names[] = {
+	    [ACCOUNT_AS_IS] = "?",
+	    [ACCOUNT_ACTIVE] = "active",
+	    [ACCOUNT_DISABLED] = "disabled",
+	    [ACCOUNT_PENDING] = "pending",
+	};
+
+	return state <= ACCOUNT_PENDING ? names[state] : "?";
 }
 
 static json_t *
@@ -22,10 +35,11 @@ account_object(const struct account *a)
 	json_t *dns = json_array();
 
 	for (size_t i = 0; i < a->n_dns; i++)
-		(void)json_array_append_new(dns, admin_text(a->dns[i]));
-	return json_pack("{s:o,s:I,s:s,s:b,s:o}", "name", admin_text(a->name), "id",
-	    (json_int_t)a->id, "state", state_name(a->state), "password",
-	    a->password.n > 0, "dns", dns);
+		(void)json_array_append_new(dns, op_json_text(a->dns[i]));
+	return json_pack("{s:o,s:I,s:s,s:b,s:o,s:o,s:o}", "name", op_json_text(a->name),
+	    "id", (json_int_t)a->id, "state", state_name(a->state), "password",
+	    a->password.n > 0, "display", op_json_text(a->display), "email",
+	    op_json_text(a->email), "dns", dns);
 }
 
 static void
@@ -43,7 +57,7 @@ run_list(struct op_call *call)
 		json_decref(list);
 		e = accounts_find(call->env->reader, call->arena, name, &a, &call->why);
 		if (e == ERR_OK)
-			admin_reply(call, 200, account_object(&a));
+			op_reply_json(call, 200, account_object(&a));
 		else
 			op_fail(call, e == ERR_NOT_FOUND
 					  ? errinfo_set(&call->why, e,
@@ -62,14 +76,15 @@ run_list(struct op_call *call)
 			after = accounts[n - 1].name;
 	} while (e == ERR_OK && n == LIST_PAGE);
 	if (e == ERR_OK) {
-		admin_reply(call, 200, list);
+		op_reply_json(call, 200, list);
 		return;
 	}
 	json_decref(list);
 	op_fail(call, e);
 }
 
-const struct op op_admin_user_get = {.name = "admin-user-get", .run = run_list};
+const struct op op_admin_user_get = {
+    .name = "admin-user-get", .check = admin_check, .run = run_list};
 
 /* A change of one account, step by step through the words that ask for one. */
 struct state {
@@ -80,10 +95,11 @@ struct state {
 	struct accounts_create create;
 	struct accounts_dn dn;
 	struct accounts_update update;
-	struct worker_job hashing;
-	struct bytes password;
-	char hash[PASSWORD_TEXT_SIZE];
-	bool hashed;
+	struct new_password password;
+	struct home home;
+	struct tokens_add token;
+	char text[TOKEN_TEXT_SIZE]; /* of the token that was asked for */
+	bool was_pending, approved;
 };
 
 static void next_step(struct state *s);
@@ -144,60 +160,34 @@ account_updated(struct change *change)
 }
 
 static void
-update(struct state *s, enum account_state state, struct bytes password)
+update(struct state *s, struct accounts_update what)
 {
-	s->update = (struct accounts_update){
-	    .change = {.loop = s->call->env->loop, .done = account_updated},
-	    .id = s->account,
-	    .state = state,
-	    .password = password,
-	};
+	s->update = what;
+	s->update.change =
+	    (struct change){.loop = s->call->env->loop, .done = account_updated};
+	s->update.id = s->account;
 	accounts_update(s->call->env->store, &s->update);
 }
 
 static void
-hash_password(struct worker_job *job)
+password_hashed(struct new_password *p, enum err err)
 {
-	struct state *s = container_of(job, struct state, hashing);
+	struct state *s = container_of(p, struct state, password);
 
-	s->hashed = password_hash(s->password.p, s->password.n, s->hash);
-}
-
-static void
-password_hashed(struct loop_job *job)
-{
-	struct worker_job *w = container_of(job, struct worker_job, done);
-	struct state *s = container_of(w, struct state, hashing);
-
-	if (s->hashed)
-		update(s, ACCOUNT_AS_IS, bytes_of(s->hash));
+	if (err == ERR_OK)
+		update(s, (struct accounts_update){.password = bytes_of(p->hash)});
 	else
-		op_fail(s->call, ERR_NO_MEMORY);
-}
-
-static void
-set_password(struct state *s, struct bytes password)
-{
-	if (password.n < PASSWORD_MIN || password.n > PASSWORD_MAX) {
-		op_fail(s->call,
-		    errinfo_set(&s->call->why, ERR_INVALID_ARGUMENT,
-			"a password has %d to %d bytes", PASSWORD_MIN, PASSWORD_MAX));
-		return;
-	}
-	s->password = password;
-	s->hashing = (struct worker_job){.work = hash_password,
-	    .loop = s->call->env->loop,
-	    .done = {.run = password_hashed}};
-	worker_submit(s->call->env->workers, &s->hashing);
+		op_fail(s->call, err);
 }
 
 static void
 set_state(struct state *s, struct bytes value)
 {
+	s->approved = s->was_pending && bytes_is(value, "active");
 	if (bytes_is(value, "active"))
-		update(s, ACCOUNT_ACTIVE, (struct bytes){NULL, 0});
+		update(s, (struct accounts_update){.state = ACCOUNT_ACTIVE});
 	else if (bytes_is(value, "disabled"))
-		update(s, ACCOUNT_DISABLED, (struct bytes){NULL, 0});
+		update(s, (struct accounts_update){.state = ACCOUNT_DISABLED});
 	else
 		op_fail(s->call, errinfo_set(&s->call->why, ERR_INVALID_ARGUMENT,
 				     "state: '%.*s' is neither active nor disabled",
@@ -205,17 +195,106 @@ set_state(struct state *s, struct bytes value)
 }
 
 static void
+home_made(struct home *h, enum err err)
+{
+	struct state *s = container_of(h, struct state, home);
+
+	if (err == ERR_OK)
+		next_step(s);
+	else
+		op_fail(s->call, err);
+}
+
+static void
+token_added(struct change *change)
+{
+	struct tokens_add *add = container_of(change, struct tokens_add, change);
+	struct state *s = container_of(add, struct state, token);
+
+	if (change->err != ERR_OK)
+		fail(s, change);
+	else
+		next_step(s);
+}
+
+static void
+make_token(struct state *s, struct bytes label)
+{
+	const struct settings *settings = s->call->env->settings;
+	struct bytes text = op_param(s->call, "days");
+	uint64_t days = settings->token_days;
+	int64_t now = clock_wall_ms();
+	enum err e;
+
+	if (text.p != NULL &&
+	    (!bytes_u64(text, &days) || days == 0 || days > settings->token_days_max)) {
+		op_fail(s->call,
+		    errinfo_set(&s->call->why, ERR_INVALID_ARGUMENT,
+			"days: '%.*s' is not a number from 1 to %llu", BYTES_ARG(text),
+			(unsigned long long)settings->token_days_max));
+		return;
+	}
+	s->token = (struct tokens_add){
+	    .change = {.loop = s->call->env->loop, .done = token_added},
+	    .token = {.account = s->account,
+		.kind = TOKEN_PERSONAL,
+		.created_ms = now,
+		.expires_ms = now + (int64_t)days * DAY_MS,
+		.label = label},
+	    .most = settings->tokens_per_account,
+	};
+	e = token_make(&s->token.token, s->text, &s->call->why);
+	if (e == ERR_OK)
+		tokens_add(s->call->env->store, &s->token);
+	else
+		op_fail(s->call, e);
+}
+
+static void
 finish(struct state *s)
 {
 	struct op_call *call = s->call;
+	json_t *object;
 	struct account a;
 	enum err e =
 	    accounts_get(call->env->reader, call->arena, s->account, &a, &call->why);
 
-	if (e == ERR_OK)
-		admin_reply(call, 200, account_object(&a));
-	else
+	if (e != ERR_OK) {
 		op_fail(call, e);
+		return;
+	}
+	object = account_object(&a);
+	if (object != NULL && s->text[0] != '\0')
+		(void)json_object_set_new(object, "token", json_string(s->text));
+	op_reply_json(call, 200, object);
+}
+
+/* What is changed by one parameter; false: it asks for nothing. */
+static bool
+take_step(struct state *s, const struct op_param *p)
+{
+	if (bytes_is(p->name, "dn") || bytes_is(p->name, "dn-add"))
+		change_dn(s, p->value, false);
+	else if (bytes_is(p->name, "dn-remove"))
+		change_dn(s, p->value, true);
+	else if (bytes_is(p->name, "password"))
+		new_password_hash(&s->password, s->call, p->value, password_hashed);
+	else if (bytes_is(p->name, "state"))
+		set_state(s, p->value);
+	else if (bytes_is(p->name, "display"))
+		update(s, (struct accounts_update){.display = p->value});
+	else if (bytes_is(p->name, "email"))
+		update(s, (struct accounts_update){.email = p->value});
+	else if (bytes_is(p->name, "revoke") && bytes_is(p->value, "yes"))
+		update(s,
+		    (struct accounts_update){.revoke_ms = clock_wall_ms() / 1000 * 1000});
+	else if (bytes_is(p->name, "home") && bytes_is(p->value, "yes"))
+		home_make(&s->home, s->call, s->name, s->account, home_made);
+	else if (bytes_is(p->name, "token"))
+		make_token(s, p->value);
+	else
+		return false;
+	return true;
 }
 
 static void
@@ -223,25 +302,14 @@ next_step(struct state *s)
 {
 	struct op_call *call = s->call;
 
-	while (s->next < call->n_params) {
-		const struct op_param *p = &call->params[s->next++];
-
-		if (bytes_is(p->name, "dn") || bytes_is(p->name, "dn-add")) {
-			change_dn(s, p->value, false);
+	while (s->next < call->n_params)
+		if (take_step(s, &call->params[s->next++]))
 			return;
-		}
-		if (bytes_is(p->name, "dn-remove")) {
-			change_dn(s, p->value, true);
-			return;
-		}
-		if (bytes_is(p->name, "password")) {
-			set_password(s, p->value);
-			return;
-		}
-		if (bytes_is(p->name, "state")) {
-			set_state(s, p->value);
-			return;
-		}
+	/* An account that was asked for gets its home with the yes. */
+	if (s->approved) {
+		s->approved = false;
+		home_make(&s->home, call, s->name, s->account, home_made);
+		return;
 	}
 	finish(s);
 }
@@ -295,6 +363,7 @@ run_change(struct op_call *call)
 			return;
 		}
 		s->account = a.id;
+		s->was_pending = a.state == ACCOUNT_PENDING;
 		next_step(s);
 		return;
 	}
@@ -309,4 +378,5 @@ run_change(struct op_call *call)
 	accounts_create(call->env->store, &s->create);
 }
 
-const struct op op_admin_user_change = {.name = "admin-user-change", .run = run_change};
+const struct op op_admin_user_change = {
+    .name = "admin-user-change", .check = admin_check, .run = run_change};

@@ -7,6 +7,7 @@
 #include "service/core/check.h"
 #include "service/core/encode.h"
 #include "service/op/op_admin_private.h"
+#include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 #include "service/op/target.h"
 
@@ -39,12 +40,12 @@ reply(struct state *s)
 
 		(void)json_array_append_new(copies,
 		    json_pack("{s:i,s:o,s:s,s:b,s:s}", "number", (int)i + 1, "path",
-			admin_text(bytes_of(m->location[i]->name)), "result",
+			op_json_text(bytes_of(m->location[i]->name)), "result",
 			result_name(why->code), "counted", (int)(blob->have >> i & 1),
 			"reason", why->code == ERR_OK ? "" : errinfo_text(why)));
 	}
 	hex_encode(blob->md5, MD5_SIZE, md5);
-	admin_reply(s->call, 200,
+	op_reply_json(s->call, 200,
 	    json_pack("{s:I,s:I,s:s,s:o}", "blob", (json_int_t)blob->id, "length",
 		(json_int_t)blob->length, "md5", md5, "copies", copies));
 }

@@ -8,6 +8,7 @@
 #include "replication/repair.h"
 #include "service/core/log.h"
 #include "service/op/op_admin_private.h"
+#include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 
 /* Of the two, what differs. */
@@ -34,7 +35,7 @@ show(struct op_call *call, const struct work *work)
 	locations = json_array();
 	for (unsigned i = 0; i < m->n; i++)
 		(void)json_array_append_new(locations, work->location(m, i));
-	admin_reply(call, 200,
+	op_reply_json(call, 200,
 	    json_pack("{s:s,s:I,s:o}", "state", work->is_held(m) ? "stopped" : "running",
 		"due", (json_int_t)work->due(&facts), "locations", locations));
 }
@@ -85,7 +86,7 @@ repair_location(struct mirror *m, unsigned i)
 
 	repair_facts(m->repair, i, &f);
 	return json_pack("{s:i,s:o,s:I,s:I,s:o}", "number", (int)i + 1, "path",
-	    admin_text(bytes_of(m->location[i]->name)), "done", (json_int_t)f.made,
+	    op_json_text(bytes_of(m->location[i]->name)), "done", (json_int_t)f.made,
 	    "failed", (json_int_t)f.failed, "blob",
 	    f.id == 0 ? json_null() : json_integer((json_int_t)f.id));
 }
@@ -99,7 +100,8 @@ run_repair(struct op_call *call)
 	run_work(call, &work);
 }
 
-const struct op op_admin_repair = {.name = "admin-repair", .run = run_repair};
+const struct op op_admin_repair = {
+    .name = "admin-repair", .check = admin_check, .run = run_repair};
 
 /* gc */
 
@@ -125,7 +127,7 @@ static json_t *
 gc_location(struct mirror *m, unsigned i)
 {
 	return json_pack("{s:i,s:o,s:I}", "number", (int)i + 1, "path",
-	    admin_text(bytes_of(m->location[i]->name)), "done",
+	    op_json_text(bytes_of(m->location[i]->name)), "done",
 	    (json_int_t)gc_removed(m->gc, i));
 }
 

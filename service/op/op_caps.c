@@ -45,6 +45,8 @@ static const struct caps_row gms_rows[] = {
     {"ivo://ivoa.net/std/VOSI#availability", "/availability", CAPS_USE_FULL, NULL},
     {"ivo://ivoa.net/std/gms#search-1.0", "/search", CAPS_USE_FULL, NULL},
     {"ivo://ivoa.net/std/GMS#search-1.0", "/search", CAPS_USE_FULL, NULL},
+    {"ivo://ivoa.net/std/UMS#login-0.1", "/login", CAPS_USE_FULL,
+	"POST username and password: the answer is a bearer token."},
 };
 
 static const struct caps_row cred_rows[] = {
@@ -56,6 +58,8 @@ static const struct caps_row cred_rows[] = {
 
 static const struct bytes methods[] = {
     {"ivo://ivoa.net/sso#tls-with-certificate", 39},
+    {"ivo://ivoa.net/sso#token", 24},
+    {"ivo://ivoa.net/sso#cookie", 25},
     {"ivo://ivoa.net/sso#BasicAA", 26},
 };
 

@@ -10,7 +10,7 @@
 #include "service/core/log.h"
 #include "service/op/ops.h"
 
-enum { DAY_S = 86400, DAYS_DIGITS = 5 };
+enum { DAY_S = 86400 };
 
 struct wish {
 	struct op_call *call;
@@ -34,9 +34,9 @@ may_have_one(struct op_call *call)
 				 errinfo_text(&caller->refused))
 			   : errinfo_set(why, ERR_NOT_AUTHENTICATED,
 				 "a certificate is for those who give their password");
-	if (caller->is_limited)
-		return errinfo_set(
-		    why, ERR_DENIED, "a limited proxy is not given a certificate");
+	if (!caller_has_all_rights(caller))
+		return errinfo_set(why, ERR_DENIED,
+		    "a limited proxy or token is not given a certificate");
 	return ERR_OK;
 }
 
@@ -62,14 +62,7 @@ read_days(struct op_call *call, uint64_t *out)
 		*out = s->certificate_days;
 		return ERR_OK;
 	}
-	for (size_t i = 0; i < text.n && i < DAYS_DIGITS; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			text.n = 0;
-		else
-			days = days * 10 + (uint64_t)(text.p[i] - '0');
-	}
-	if (text.n == 0 || text.n > DAYS_DIGITS || days == 0 ||
-	    days > s->certificate_days_max)
+	if (!bytes_u64(text, &days) || days == 0 || days > s->certificate_days_max)
 		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
 		    "daysValid must be a number from 1 to %llu",
 		    (unsigned long long)s->certificate_days_max);

@@ -113,6 +113,19 @@ fill_setprops(struct op_call *call, struct job *job)
 	return node_xml_parse(call->arena, call->body, &limits, &doc, &call->why);
 }
 
+/* What a job does later is decided by its owner's rights alone, so a token that has less
+ * does not tell it to. */
+static void
+check_job(struct op_call *call)
+{
+	if (call->is_get || call->is_head || caller_has_full_reach(call->caller)) {
+		op_pass(call);
+		return;
+	}
+	op_fail(call, errinfo_set(&call->why, ERR_DENIED,
+			  "a limited token does not start or change jobs"));
+}
+
 static void
 create(struct op_call *call, enum job_list list,
     enum err (*fill)(struct op_call *call, struct job *job))
@@ -158,7 +171,8 @@ run_transfers(struct op_call *call)
 		job_serve(call, JOB_LIST_TRANSFERS);
 }
 
-const struct op op_transfers = {.name = "transfers", .run = run_transfers};
+const struct op op_transfers = {
+    .name = "transfers", .check = check_job, .run = run_transfers};
 
 static void
 run_async_delete(struct op_call *call)
@@ -169,7 +183,8 @@ run_async_delete(struct op_call *call)
 		job_serve(call, JOB_LIST_DELETE);
 }
 
-const struct op op_async_delete = {.name = "async-delete", .run = run_async_delete};
+const struct op op_async_delete = {
+    .name = "async-delete", .check = check_job, .run = run_async_delete};
 
 static void
 run_async_setprops(struct op_call *call)
@@ -180,4 +195,5 @@ run_async_setprops(struct op_call *call)
 		job_serve(call, JOB_LIST_SETPROPS);
 }
 
-const struct op op_async_setprops = {.name = "async-setprops", .run = run_async_setprops};
+const struct op op_async_setprops = {
+    .name = "async-setprops", .check = check_job, .run = run_async_setprops};

@@ -115,6 +115,9 @@ op_judge(struct op_call *call, const struct nodes_trail *trail, struct path path
 	    .is_anonymous = call->caller->is_anonymous,
 	    .is_admin = call->caller->is_admin,
 	    .grant_by_owner = call->env->settings->permissions_by[0] == 'o',
+	    .read_only = call->caller->read_only,
+	    .scope =
+		caller_in_scope(call->caller, path) ? call->caller->scope.n : SIZE_MAX,
 	};
 	return e;
 }
@@ -129,6 +132,9 @@ refusal(struct op_call *call, enum err err, struct path path)
 	if (err == ERR_NOT_AUTHENTICATED && refused->code != ERR_OK)
 		return errinfo_set(
 		    &call->why, err, "%.*s: %s", BYTES_ARG(uri), errinfo_text(refused));
+	if (err == ERR_DENIED && (call->caller->read_only || call->caller->scope.n > 0))
+		return errinfo_set(&call->why, err, "%.*s (the token in use is limited)",
+		    BYTES_ARG(uri));
 	return errinfo_set(&call->why, err, "%.*s", BYTES_ARG(uri));
 }
 

@@ -271,6 +271,30 @@ an_administrator_has_no_bytes(void **state)
 	assert_int_equal(decide(&w, ACL_SET, &at), ERR_OK);
 }
 
+/* By a token, even the owner of everything touches only what it is good for. */
+static void
+a_token_reaches_no_further_than_its_scope(void **state)
+{
+	struct world w = public_world();
+	size_t at;
+
+	(void)state;
+	for (size_t i = HOME; i < N; i++)
+		w.node[i].is_owner = true;
+	w.facts.is_admin = true;
+	for (enum acl_action action = ACL_STAT; action <= ACL_ENTER; action++) {
+		w.facts.read_only = false;
+		w.facts.scope = LEAF;
+		assert_int_equal(decide(&w, action, &at), ERR_OK);
+		w.facts.scope = N; /* the path lies elsewhere */
+		assert_int_equal(decide(&w, action, &at), ERR_DENIED);
+		w.facts.scope = 0;
+		w.facts.read_only = true;
+		assert_int_equal(
+		    decide(&w, action, &at), action < ACL_CREATE ? ERR_OK : ERR_DENIED);
+	}
+}
+
 int
 main(void)
 {
@@ -282,6 +306,7 @@ main(void)
 	    cmocka_unit_test(what_refuses_is_named),
 	    cmocka_unit_test(owning_an_allocation_reaches_no_higher),
 	    cmocka_unit_test(an_administrator_has_no_bytes),
+	    cmocka_unit_test(a_token_reaches_no_further_than_its_scope),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

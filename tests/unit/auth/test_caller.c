@@ -6,7 +6,8 @@
 
 static char administrator[] = "root";
 static char *administrators[] = {administrator};
-static const struct settings settings = {.administrators = {administrators, 1}};
+static const struct settings settings = {
+    .administrators = {administrators, 1}, .path_depth = 10};
 
 static struct caller
 nobody(struct catalogue *c)
@@ -80,7 +81,7 @@ by_dn(struct catalogue *c, const char *text)
 {
 	struct caller caller = nobody(c);
 
-	assert_ok(caller_from_dn(&caller, bytes_of(text), &c->why), &c->why);
+	assert_ok(caller_from_dn(&caller, bytes_of(text), INT64_MAX, &c->why), &c->why);
 	return caller;
 }
 
@@ -319,6 +320,51 @@ judging_takes_no_memory(void **state)
 	assert_int_equal(c->arena.used_bytes, used);
 }
 
+/* What was certified before its owner revoked everything does not count any more. */
+static void
+a_certificate_from_before_a_revocation_is_nothing(void **state)
+{
+	struct catalogue *c = *state;
+	struct caller caller = nobody(c);
+	uint64_t ann = account(c, "ann");
+	struct accounts_update r = {.id = ann, .revoke_ms = 5000};
+
+	bind_dn(c, ann, "CN=Ann,O=Example");
+	assert_done(c, run(c, accounts_update, &r));
+	assert_ok(
+	    caller_from_dn(&caller, BYTES("CN=Ann,O=Example"), 4999, &c->why), &c->why);
+	assert_true(caller.is_anonymous);
+	assert_non_null(strstr(errinfo_text(&caller.refused), "revoked"));
+	assert_ok(
+	    caller_from_dn(&caller, BYTES("CN=Ann,O=Example"), 5000, &c->why), &c->why);
+	assert_false(caller.is_anonymous);
+}
+
+static void
+a_token_says_how_far_it_reaches(void **state)
+{
+	struct catalogue *c = *state;
+	struct caller caller = nobody(c);
+	const struct bytes inside[] = {BYTES("ann"), BYTES("a b"), BYTES("c")};
+	struct token token = {
+	    .account = account(c, "ann"),
+	    .id = 9,
+	    .kind = TOKEN_PERSONAL,
+	    .read_only = true,
+	    .path = BYTES("/ann/a%20b"),
+	};
+
+	assert_true(caller_has_all_rights(&caller));
+	assert_ok(caller_from_token(&caller, &token, &c->why), &c->why);
+	assert_bytes(caller.name, "ann");
+	assert_true(caller.read_only);
+	assert_false(caller_has_full_reach(&caller));
+	assert_true(caller_in_scope(&caller, (struct path){inside, 3}));
+	assert_true(caller_in_scope(&caller, (struct path){inside, 2}));
+	assert_false(caller_in_scope(&caller, (struct path){inside, 1}));
+	assert_false(caller_in_scope(&caller, (struct path){inside + 1, 2}));
+}
+
 int
 main(void)
 {
@@ -334,6 +380,8 @@ main(void)
 	    CATALOGUE_TEST(a_member_is_one_through_nested_groups_too),
 	    CATALOGUE_TEST(one_of_four_groups_is_enough),
 	    CATALOGUE_TEST(judging_takes_no_memory),
+	    CATALOGUE_TEST(a_certificate_from_before_a_revocation_is_nothing),
+	    CATALOGUE_TEST(a_token_says_how_far_it_reaches),
 	    CATALOGUE_TEST(the_facts_of_a_node_are_the_callers),
 	};
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sign_in - a new token for who proves to be somebody: by a name and a password in a form,
+ * or, without those, by what the request was authenticated with, unless that is a token
+ * itself: what has an end makes nothing that ends later.
+ */
+#ifndef QUARTET_OP_SIGN_IN_H
+#define QUARTET_OP_SIGN_IN_H
+
+#include "auth/passwords.h"
+#include "auth/token.h"
+#include "service/op/op.h"
+
+/* The web page's; the prefix makes browsers hold it to this host, TLS and every path. */
+#define SESSION_COOKIE "__Host-quartet"
+
+struct sign_in {
+	struct op_call *call;
+	enum token_kind kind;
+	uint64_t life_ms;
+	/* With ERR_OK `account` and `text` are set, else call->why is. */
+	void (*done)(struct sign_in *s, enum err err);
+	struct account account;
+	char text[TOKEN_TEXT_SIZE];
+	/* sign_in.c's own */
+	struct password_ask ask;
+	struct tokens_add add;
+};
+
+/* Calls s->done once, now or later. `s` is borrowed until then. */
+void sign_in(struct sign_in *s);
+
+#endif
