@@ -143,6 +143,7 @@ instance_env() {
 			printf 'QUARTET_CERT_%s=%q\n' "${user^^}" "$dir/$user.pem"
 			echo "QUARTET_PASS_${user^^}=$(cat "$dir/$user.pass")"
 		done
+		echo "QUARTET_TOKEN_ALICE=$("$tool" -c "$dir/quartet.conf" user token alice)"
 		in_force locations | grep -oE '"[^"]*"' | tr -d '"' | while read -r location; do
 			printf 'QUARTET_LOC%d=%q\n' $((i += 1)) "$location"
 		done
@@ -152,7 +153,7 @@ instance_env() {
 		printf 'QUARTET_LOG=%q\n' "$dir/quartetd.log"
 		printf 'QUARTET_TOOL=%q\n' "$(readlink -f "$tool")"
 	} >"$dir/env.new"
-	chmod go= "$dir/env.new" # the passwords
+	chmod go= "$dir/env.new" # the passwords, and a token
 	mv "$dir/env.new" "$dir/env" # its presence says that the instance is complete
 }
 

@@ -12,9 +12,12 @@
 
 enum { FIELDS_MAX = 64 };
 
-static const char user_usage[] = "user list | show NAME | add NAME [--dn DN]... | dn-add "
-				 "NAME DN | dn-remove NAME DN | "
-				 "password NAME | enable NAME | disable NAME";
+static const char user_usage[] =
+    "user list | show NAME | add NAME [--dn DN]... [--home] | "
+    "dn-add NAME DN | dn-remove NAME DN | password NAME | "
+    "describe NAME DISPLAY-NAME [E-MAIL] | home NAME | "
+    "enable NAME | disable NAME | token NAME [DAYS] | "
+    "revoke NAME";
 static const char group_usage[] = "group list | show NAME | create NAME [OWNER] | remove "
 				  "NAME | add NAME MEMBER... | drop "
 				  "NAME MEMBER...";
@@ -47,7 +50,14 @@ print_list(json_t *list)
 static void
 print_user(json_t *user)
 {
-	(void)printf("%s (%s)\n", text_of(user, "name"), text_of(user, "state"));
+	const char *display = text_of(user, "display"), *email = text_of(user, "email");
+
+	(void)printf("%s (%s)", text_of(user, "name"), text_of(user, "state"));
+	if (*display != '\0')
+		(void)printf(" %s", display);
+	if (*email != '\0')
+		(void)printf(" <%s>", email);
+	(void)printf("\n");
 	print_list(json_object_get(user, "dns"));
 }
 
@@ -59,15 +69,16 @@ print_group(json_t *group)
 	print_list(json_object_get(group, "members"));
 }
 
-/* Ask at `path` and print each object of the answer. */
+/* Ask at `path`, or post fields there, and print each object of the answer. */
 static int
-show(const struct tool_call *call, const char *path, void (*print)(json_t *object))
+ask_and_print(const struct tool_call *call, const char *path,
+    const struct tool_field *fields, int n, void (*print)(json_t *object))
 {
 	struct tool_answer answer;
 	json_error_t error;
 	json_t *root, *object;
 	size_t i;
-	int status = tool_ask_or_fail(call, path, NULL, 0, &answer);
+	int status = tool_ask_or_fail(call, path, fields, n, &answer);
 
 	if (status != 0)
 		return status;
@@ -81,6 +92,12 @@ show(const struct tool_call *call, const char *path, void (*print)(json_t *objec
 	json_decref(root);
 	tool_answer_release(&answer);
 	return 0;
+}
+
+static int
+show(const struct tool_call *call, const char *path, void (*print)(json_t *object))
+{
+	return ask_and_print(call, path, NULL, 0, print);
 }
 
 static int
@@ -111,12 +128,51 @@ user_add(const struct tool_call *call)
 	struct tool_field fields[FIELDS_MAX] = {{"name", call->word[1]}};
 	int n = 1;
 
-	for (int i = 2; i < call->n; i += 2) {
-		if (!is(call, i, "--dn") || i + 1 == call->n || n == FIELDS_MAX)
+	for (int i = 2; i < call->n; i++) {
+		if (n == FIELDS_MAX)
 			return tool_wrong_usage(user_usage);
-		fields[n++] = (struct tool_field){"dn", call->word[i + 1]};
+		if (is(call, i, "--home"))
+			fields[n++] = (struct tool_field){"home", "yes"};
+		else if (is(call, i, "--dn") && i + 1 < call->n)
+			fields[n++] = (struct tool_field){"dn", call->word[++i]};
+		else
+			return tool_wrong_usage(user_usage);
 	}
 	return tool_do(call, USERS, fields, n);
+}
+
+static int
+user_set(const struct tool_call *call, const char *field, const char *value)
+{
+	return do_named(call, USERS "/", &(struct tool_field){field, value}, 1);
+}
+
+static int
+user_describe(const struct tool_call *call)
+{
+	struct tool_field fields[] = {
+	    {"display", call->word[2]}, {"email", call->n == 4 ? call->word[3] : ""}};
+
+	return do_named(call, USERS "/", fields, call->n == 4 ? 2 : 1);
+}
+
+/* The one time its text is told. */
+static void
+print_token(json_t *user)
+{
+	(void)puts(text_of(user, "token"));
+}
+
+static int
+user_token(const struct tool_call *call)
+{
+	struct tool_field fields[] = {{"token", "made by the operator"},
+	    {"days", call->n == 3 ? call->word[2] : ""}};
+	char *path = tool_path(USERS "/", call->word[1]);
+	int status = ask_and_print(call, path, fields, call->n == 3 ? 2 : 1, print_token);
+
+	free(path);
+	return status;
 }
 
 /* From standard input, so that it is in no list of processes. */
@@ -151,11 +207,18 @@ cmd_user(const struct tool_call *call)
 		    &(struct tool_field){call->word[0], call->word[2]}, 1);
 	if (is(call, 0, "password") && call->n == 2)
 		return user_password(call);
-	if ((is(call, 0, "enable") || is(call, 0, "disable")) && call->n == 2)
-		return do_named(call, USERS "/",
-		    &(struct tool_field){
-			"state", is(call, 0, "enable") ? "active" : "disabled"},
-		    1);
+	if (is(call, 0, "describe") && (call->n == 3 || call->n == 4))
+		return user_describe(call);
+	if (is(call, 0, "home") && call->n == 2)
+		return user_set(call, "home", "yes");
+	if (is(call, 0, "token") && call->n <= 3)
+		return user_token(call);
+	if (is(call, 0, "revoke") && call->n == 2)
+		return user_set(call, "revoke", "yes");
+	if (is(call, 0, "enable") && call->n == 2)
+		return user_set(call, "state", "active");
+	if (is(call, 0, "disable") && call->n == 2)
+		return user_set(call, "state", "disabled");
 	return tool_wrong_usage(user_usage);
 }
 

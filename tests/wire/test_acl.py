@@ -168,7 +168,7 @@ class Rights(AclTest):
         path = self.file(NOBODY)
         answer = self.bed.get(path, None)
         self.assertEqual(answer.status, 401)
-        self.assertEqual(answer.headers.get_all("WWW-Authenticate"), ["ivoa_x509"])
+        self.assertEqual(answer.headers.get_all("WWW-Authenticate")[0], "ivoa_x509")
         self.assertTrue(answer.text.startswith("NotAuthenticated: "))
         answer = self.bed.get(path, "bob")
         self.assertIsNone(answer.headers["WWW-Authenticate"])

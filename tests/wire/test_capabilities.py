@@ -3,6 +3,7 @@
 
 import re
 import shutil
+import urllib.parse
 import xml.etree.ElementTree as ET
 
 from quartet_test import XSI, Testbed, main, unittest, wait_until
@@ -120,14 +121,24 @@ class Capabilities(unittest.TestCase):
             self.assertNotRegex(server, "vault|cavern|minoc|storage-inventory|ac|cred")
             self.assertRegex(server, r"^quartet/\d+\.\d+$")
 
-    def test_the_only_challenge_is_the_bare_one(self):
+    def test_challenges_name_certificate_and_login(self):
+        """TS-26: besides the bare ivoa_x509 there is a login by password, and it works."""
         for target in ("/capabilities", "/nodes", "/nodes/alice", "/files/alice/x",
                        "/reg/resource-caps", "/availability"):
             answer = self.bed.ask("GET", target)
-            self.assertEqual(answer.headers.get_all("WWW-Authenticate"), ["ivoa_x509"], target)
+            challenges = answer.headers.get_all("WWW-Authenticate")
+            self.assertEqual(challenges[0], "ivoa_x509", target)
+            login = re.fullmatch(r'ivoa_bearer standard_id="ivo://ivoa.net/sso#tls-with-password", '
+                                 r'access_url="([^"=, ]+)"', challenges[1])
+            self.assertIsNotNone(login, challenges)
             answer = self.bed.ask("GET", target, "alice")
             self.assertIsNone(answer.headers["WWW-Authenticate"])
             self.assertEqual(answer.headers["X-VO-Authenticated"], "alice")
+        form = urllib.parse.urlencode({"username": "bob", "password": self.bed.env["QUARTET_PASS_BOB"]})
+        token = self.bed.ask("POST", login[1], None, form,
+                             {"Content-Type": "application/x-www-form-urlencoded"}).headers["x-vo-bearer"]
+        answer = self.bed.ask("GET", "/nodes/bob", headers={"Authorization": "bearer " + token})
+        self.assertEqual((answer.status, answer.headers["X-VO-Authenticated"]), (200, "bob"))
 
     def test_available(self):
         answer = self.bed.ask("GET", "/availability")
