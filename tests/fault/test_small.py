@@ -61,7 +61,7 @@ class Small(unittest.TestCase):
         return self.bed.health()[1]["mirror"]["small_files"]
 
     def moved(self):
-        wait_until(lambda: self.waiting() == 0, 30)
+        wait_until(lambda: self.waiting() == 0, 120)
 
     def assert_all_there(self):
         for path, data in self.there.items():

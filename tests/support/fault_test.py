@@ -101,7 +101,10 @@ class FaultBed(Testbed):
 
     def health(self):
         """(exit status, the document)."""
-        status, text = self.tool("--json", "health")
+        for _ in range(3):  # on a busy machine an answer may take longer than the tool waits
+            status, text = self.tool("--json", "health")
+            if text.startswith("{"):
+                break
         return status, json.loads(text)
 
     def place(self, number, root):
@@ -116,13 +119,13 @@ class FaultBed(Testbed):
         shutil.move(here, os.path.join(root, "meta"))
         os.symlink(os.path.join(root, "meta"), here)
 
-    def wait_state(self, number, state, limit_s=30):
+    def wait_state(self, number, state, limit_s=120):
         """Until health says so of a location (1 to 4)."""
         def the_location_is_in_that_state():
             return self.health()[1]["locations"][number - 1]["state"] == state
         wait_until(the_location_is_in_that_state, limit_s)
 
-    def settle(self, limit_s=30, repaired=True):
+    def settle(self, limit_s=120, repaired=True):
         """Wait until nothing happens by itself any more; the health then.
 
         The sweep is over, nothing waits for removal, and with all locations there every
