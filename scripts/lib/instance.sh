@@ -129,6 +129,8 @@ port_in_force() { in_force "$1" | grep -oE ':[0-9]+"' | head -n 1 | tr -d ':"'; 
 
 instance_env() {
 	local user i=0 location plain id
+	[ -s "$dir/alice.token" ] ||
+		(umask 077 && "$tool" -c "$dir/quartet.conf" user token alice >"$dir/alice.token")
 	effective=$("$daemon" -c "$dir/quartet.conf" --settings)
 	port=$(port_in_force listen_tls) plain=$(port_in_force listen_plain || true)
 	id=$(in_force resource_id | tr -d '"')
@@ -143,7 +145,7 @@ instance_env() {
 			printf 'QUARTET_CERT_%s=%q\n' "${user^^}" "$dir/$user.pem"
 			echo "QUARTET_PASS_${user^^}=$(cat "$dir/$user.pass")"
 		done
-		echo "QUARTET_TOKEN_ALICE=$("$tool" -c "$dir/quartet.conf" user token alice)"
+		echo "QUARTET_TOKEN_ALICE=$(cat "$dir/alice.token")"
 		in_force locations | grep -oE '"[^"]*"' | tr -d '"' | while read -r location; do
 			printf 'QUARTET_LOC%d=%q\n' $((i += 1)) "$location"
 		done

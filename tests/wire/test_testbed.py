@@ -9,7 +9,7 @@ import tempfile
 
 from quartet_test import TESTBED, Testbed, main, read_environment, unittest
 
-NAMES = {"QUARTET_HOST", "QUARTET_BASE", "QUARTET_AUTHORITY", "QUARTET_CA", "QUARTET_META",
+NAMES = {"QUARTET_HOST", "QUARTET_TOKEN_ALICE", "QUARTET_BASE", "QUARTET_AUTHORITY", "QUARTET_CA", "QUARTET_META",
          "QUARTET_CONF", "QUARTET_PID", "QUARTET_LOG", "QUARTET_TOOL",
          *(f"QUARTET_{kind}_{user}" for kind in ("CERT", "PASS")
            for user in ("ADMIN", "ALICE", "BOB", "CAROL")),
