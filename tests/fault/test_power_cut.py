@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The power fails, at every sync of a recording (architecture D74).
 
-A server with a load of uploads, replacements, deletions, moves and property changes is
-recorded (support/power_cut.py). Then for each of many moments the disks are made as a power
-cut at that moment leaves them, a server is started on them, and what it has is compared
-with what it had acknowledged until then. At some of them it goes on working, is killed and
+A server with a load of uploads, replacements, deletions, moves and property changes, and of
+changes of tokens, group members and accounts is recorded (support/power_cut.py). Then for
+each of many moments the disks are made as a power cut at that moment leaves them, a server
+is started on them, and what it has is compared with what it had acknowledged until then. At some of them it goes on working, is killed and
 started once more; at others the power fails again while it starts, at every record.
 
 QUARTET_POWER_CUTS: how many (2000; "all": every record), QUARTET_POWER_SEED (random, printed).
 """
 
+import contextlib
+import http.client
+import json
 import multiprocessing
 import os
 import random
@@ -18,7 +21,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.parse
 
 import power_cut
 from fault_load import HOT, Load, MARK, Worker, seen
@@ -145,12 +150,82 @@ class MarkingWorker(Worker):
         self.done += 1
 
 
+def ask(server, method, target, fields=None):
+    """(status, text) of a request of alice's for something else than files."""
+    body = urllib.parse.urlencode(fields) if fields is not None else None
+    with contextlib.closing(server.connect("alice")) as connection:
+        connection.request(method, target, body, {"Content-Type": "application/x-www-form-urlencoded"} if body else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+class People(threading.Thread):
+    """Tokens that come and go, a group whose member does, and a name that changes."""
+
+    def __init__(self, load, seed):
+        super().__init__(daemon=True)
+        self.load, self.rng = load, random.Random(seed)
+        self.tokens = []
+        self.wrong = None
+
+    def change(self, key, value, method, target, fields=None):
+        self.load.mark(("people", "begin", key, value))
+        status, text = ask(self.load.bed, method, target, fields)
+        assert status < 300, f"{method} {target}: {status} {text}"
+        self.load.mark(("people", "end", key, value))
+        return text
+
+    def token(self):
+        if len(self.tokens) > 5:
+            number, name = self.tokens.pop(0)
+            self.change(("token", name), None, "DELETE", f"/account/tokens/{number}")
+            return
+        name = f"t{self.rng.randrange(10**9)}"
+        text = self.change(("token", name), name, "POST", "/account/tokens", {"label": name})
+        self.tokens.append((json.loads(text)["id"], name))
+
+    def member(self):
+        come = self.rng.random() < 0.5
+        self.change("member", come, "PUT" if come else "DELETE", "/gms/groups/cut/userMembers/carol?idType=HTTP")
+
+    def name(self):
+        name = f"n{self.rng.randrange(10**9)}"
+        self.change("name", name, "POST", "/account", {"display": name})
+
+    def run(self):
+        try:
+            self.make_group()
+            while not self.load.stopping.is_set():
+                self.rng.choice([self.token, self.token, self.member, self.name])()
+        except (OSError, http.client.HTTPException):
+            pass  # the server is gone
+        except AssertionError as why:
+            self.wrong = why
+
+    def make_group(self):
+        self.load.mark(("people", "begin", "group", True))
+        document = '<group uri="ivo://cadc.nrc.ca/gms?cut"/>'
+        with contextlib.closing(self.load.bed.connect("alice")) as connection:
+            connection.request("PUT", "/gms/groups", document, {"Content-Type": "text/xml"})
+            answer = connection.getresponse()
+            assert answer.status == 201, answer.read()
+        self.load.mark(("people", "end", "group", True))
+
+
 class MarkedLoad(Load):
     worker, threads = MarkingWorker, 3
 
     def __init__(self, bed, seed, mark):
         self.mark = mark
         super().__init__(bed, seed)
+        self.people = People(self, seed)
+
+    def run(self, seconds, end):
+        self.people.start()
+        super().run(seconds, end)
+        self.people.join(60)
+        if self.people.wrong is not None:
+            raise self.people.wrong
 
 
 class Expected:
@@ -159,8 +234,16 @@ class Expected:
     def __init__(self, marks):
         self.workers = {}
         self.hot = {path: [(0, 0, None)] for path in HOT}  # begin, end, what; as Hot
+        self.people = {"member": {False}}  # what each may be
         under_way = {}
         for place, (what, number, *more) in marks:
+            if what == "people":
+                key, value = more
+                if number == "begin":
+                    self.people[key] = {value, *self.people.get(key, {None})}
+                else:
+                    self.people[key] = {value}
+                continue
             if what == "worker":
                 self.workers[number] = more
                 continue
@@ -173,8 +256,21 @@ class Expected:
         for begin, path, digest in under_way.values():
             self.hot[path].append((begin, None, digest))
 
+    def check_people(self, client):
+        """Tokens, the group and the name are as acknowledged, or as was just asked for."""
+        def get(target):
+            return client.ask("GET", "https://localhost" + target)
+        tokens = {t["label"] for t in json.loads(get("/account/tokens")[2])}
+        status, _, group = get("/gms/groups/cut")
+        found = {"group": True if status == 200 else None, "member": b">carol<" in group,
+                 "name": json.loads(get("/account")[2])["display"] or None}
+        for key, possible in self.people.items():
+            value = found[key] if isinstance(key, str) else key[1] if key[1] in tokens else None
+            assert value in possible, f"{key}: {value}, not of {possible}"
+
     def check(self, client):
         """Raises AssertionError; the tree, which is what may be kept of it from now on."""
+        self.check_people(client)
         tree = client.tree("/alice")
         for root, known, flight in self.workers.values():
             worker = Worker.__new__(Worker)

@@ -15,6 +15,7 @@
  * One call at a time is done and recorded. Only I/O by system calls of libc is seen: the
  * server must run with io = threads. Children of the server are not recorded.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,7 @@ static char *path_of[FDS_MAX]; /* of what is open and recorded */
 
 /* The calls behind ours. */
 static int (*next_close)(int fd);
+static int (*next_closedir)(DIR *folder);
 static int (*next_openat)(int fd, const char *path, int flags, ...);
 static ssize_t (*next_pwrite)(int fd, const void *p, size_t n, off_t at);
 static ssize_t (*next_write)(int fd, const void *p, size_t n);
@@ -92,6 +94,7 @@ begin(void)
 	int fd;
 
 	find_next(&next_close, "close");
+	find_next(&next_closedir, "closedir");
 	find_next(&next_openat, "openat64");
 	find_next(&next_pwrite, "pwrite64");
 	find_next(&next_write, "write");
@@ -174,7 +177,7 @@ open_at(int dir, const char *path, int flags, mode_t mode)
 	whole = resolve(dir, path);
 	fd = next_openat(dir, path, flags, mode);
 	if (fd >= 0 && fd < FDS_MAX && getpid() == owner) {
-		free(path_of[fd]); /* a folder closed by closedir was not seen */
+		free(path_of[fd]);
 		path_of[fd] = whole;
 		if (whole != NULL)
 			add_path(RECORD_OPEN, fd, (uint64_t)flags, whole);
@@ -227,18 +230,37 @@ OPEN_LIKE(open64)
 OPENAT_LIKE(openat)
 OPENAT_LIKE(openat64)
 
+static void
+forget(int fd)
+{
+	if (!is_ours(fd))
+		return;
+	add(RECORD_CLOSE, fd, 0, NULL, 0);
+	free(path_of[fd]);
+	path_of[fd] = NULL;
+}
+
 int
 close(int fd)
 {
 	int result;
 
 	(void)pthread_mutex_lock(&lock);
-	if (is_ours(fd)) {
-		add(RECORD_CLOSE, fd, 0, NULL, 0);
-		free(path_of[fd]);
-		path_of[fd] = NULL;
-	}
+	forget(fd);
 	result = next_close(fd);
+	(void)pthread_mutex_unlock(&lock);
+	return result;
+}
+
+/* Its close is libc's own: the number may soon be a connection's. */
+int
+closedir(DIR *folder)
+{
+	int result;
+
+	(void)pthread_mutex_lock(&lock);
+	forget(dirfd(folder));
+	result = next_closedir(folder);
 	(void)pthread_mutex_unlock(&lock);
 	return result;
 }
