@@ -599,7 +599,7 @@ class Get(NodesTest):
         self.assertEqual(answer.headers["Allow"], "GET, HEAD")
 
     def test_nothing_at_the_top_says_so(self):
-        for target in ("/", "/index.html", "/vault/nowhere", "/vault/nodesx"):
+        for target in ("/index.html", "/vault/nowhere", "/vault/nodesx"):
             connection = self.bed.connect()
             connection.request("GET", target)
             answer = connection.getresponse()
