@@ -30,14 +30,6 @@ number_of(const struct guesses *g, char kind, struct bytes text)
 	return number;
 }
 
-static struct bytes
-address_of(struct bytes peer)
-{
-	while (peer.n > 0 && peer.p[peer.n - 1] != ':')
-		peer.n--;
-	return peer;
-}
-
 static uint32_t
 count_at(const struct guesses *g, uint64_t who, uint64_t now_ms)
 {
@@ -66,8 +58,7 @@ guesses_wait_ms(
 	uint64_t by_name =
 	    wait_of(count_at(g, number_of(g, 'n', name), now_ms), GUESSES_FREE_NAME);
 	uint64_t by_address =
-	    wait_of(count_at(g, number_of(g, 'a', address_of(peer)), now_ms),
-		GUESSES_FREE_ADDRESS);
+	    wait_of(count_at(g, number_of(g, 'a', peer), now_ms), GUESSES_FREE_ADDRESS);
 
 	return by_name > by_address ? by_name : by_address;
 }
@@ -86,5 +77,5 @@ void
 guesses_wrong(struct guesses *g, struct bytes name, struct bytes peer, uint64_t now_ms)
 {
 	add(g, number_of(g, 'n', name), now_ms);
-	add(g, number_of(g, 'a', address_of(peer)), now_ms);
+	add(g, number_of(g, 'a', peer), now_ms);
 }

@@ -39,7 +39,7 @@ struct guesses {
 
 void guesses_init(struct guesses *g);
 
-/* `peer` is "ADDRESS:PORT"; the port does not count. */
+/* `peer` is the address that asks, without a port. */
 uint64_t guesses_wait_ms(
     const struct guesses *g, struct bytes name, struct bytes peer, uint64_t now_ms);
 void guesses_wrong(

@@ -31,7 +31,7 @@ struct passwords;
 struct password_ask {
 	struct bytes name, password;
 	struct bytes stored; /* .n 0: no such account, or one without a password */
-	struct bytes peer; /* who asks, as "ADDRESS:PORT" */
+	struct bytes peer; /* the address that asks */
 	void (*done)(struct password_ask *ask, enum err err);
 	/* The module's own. */
 	uint8_t key[SHA256_SIZE];

@@ -6,7 +6,7 @@
 #include "auth/guesses.h"
 
 static const struct bytes alice = {"alice", 5}, bob = {"bob", 3};
-static const struct bytes home = {"192.0.2.1:4711", 14}, other = {"192.0.2.2:80", 12};
+static const struct bytes home = {"192.0.2.1", 9}, other = {"2001:db8::2", 11};
 
 static int
 open_guesses(void **state)
@@ -52,7 +52,7 @@ static void
 who_tries_many_accounts_waits_by_address(void **state)
 {
 	struct guesses *g = *state;
-	struct bytes same = {"192.0.2.1:9", 11};
+	struct bytes same = {"192.0.2.1", 9};
 
 	for (int i = 0; i < GUESSES_FREE_ADDRESS; i++) {
 		char name[16];
