@@ -179,10 +179,12 @@ password_known(struct password_ask *ask, enum err err)
 
 	if (err == ERR_OK)
 		err = take_account(a);
-	else if (err == ERR_NOT_AUTHENTICATED)
+	else if (err == ERR_NOT_AUTHENTICATED) {
 		(void)errinfo_set(
 		    &a->call->why, err, "the name or the password is wrong");
-	else if (err == ERR_BUSY)
+		a->call->audit = "sign-in";
+		a->call->audit_subject = a->basic.name;
+	} else if (err == ERR_BUSY)
 		(void)errinfo_set(
 		    &a->call->why, err, "too many passwords are being checked");
 	a->done(a, err);
@@ -252,6 +254,8 @@ by_bearer(struct authenticate *a, struct bytes text)
 	enum err e = take_token(a, text, 1U << TOKEN_LOGIN | 1U << TOKEN_PERSONAL);
 
 	a->call->bad_bearer = e == ERR_NOT_AUTHENTICATED;
+	if (a->call->bad_bearer)
+		a->call->audit = "sign-in";
 	return e;
 }
 

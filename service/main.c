@@ -206,7 +206,8 @@ serve(const struct settings *settings)
 	e = server_open(settings, &server, &why);
 	if (e == ERR_OK)
 		e = log_open(level_of(settings->log_level),
-		    settings->access_log[0] == '\0' ? NULL : settings->access_log, &why);
+		    settings->access_log[0] == '\0' ? NULL : settings->access_log,
+		    settings->audit_log[0] == '\0' ? NULL : settings->audit_log, &why);
 	if (e == ERR_OK)
 		e = server_start(server, &why);
 	if (e != ERR_OK) {

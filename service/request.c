@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "service/audit.h"
 #include "service/authenticate.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
@@ -198,6 +199,8 @@ authorize(struct request *r)
 		return STEP_WAIT;
 	}
 	r->op_began = true;
+	if (!r->call.is_get && !r->call.is_head && r->call.audit == NULL)
+		r->call.audit = r->call.op->audit;
 	if (r->call.op->check == NULL)
 		return STEP_NEXT;
 	r->call.op->check(&r->call);
@@ -591,10 +594,11 @@ is_secret(struct request *r, struct bytes part)
 }
 
 /* A path as it may be logged: no secrets, and no longer than fits a line. */
-static void
-log_path(struct request *r, struct str *line, struct bytes path)
+static struct bytes
+shown_path(struct request *r, struct bytes path)
 {
 	struct str shown;
+	struct bytes kept;
 
 	str_init(&shown, 2 * 65536);
 	while (path.n > 0 && shown.n < SHOWN_MAX) {
@@ -609,15 +613,16 @@ log_path(struct request *r, struct str *line, struct bytes path)
 	}
 	if (shown.n > SHOWN_MAX)
 		shown.n = SHOWN_MAX;
-	log_quote(line, "path", str_bytes(&shown));
+	kept = arena_copy(&r->arena, str_bytes(&shown));
 	str_release(&shown);
+	return kept.p == NULL ? BYTES("?") : kept;
 }
 
 static void
 log_request(struct request *r, uint64_t us, uint64_t sent, bool broken)
 {
 	const struct http_head *head = conn_head(r->conn);
-	struct bytes method = head->method_name;
+	struct bytes method = head->method_name, path = shown_path(r, head->path);
 	struct str line;
 
 	if (method.n > METHOD_SHOWN_MAX)
@@ -626,7 +631,7 @@ log_request(struct request *r, uint64_t us, uint64_t sent, bool broken)
 	str_addf(&line, "id=%s peer=%s", r->id, conn_peer(r->conn));
 	log_quote(&line, "user", r->caller.name);
 	log_quote(&line, "method", method);
-	log_path(r, &line, head->path);
+	log_quote(&line, "path", path);
 	str_addf(&line, " status=%d in=%llu out=%llu ms=%llu.%03llu",
 	    r->call.reply.status, (unsigned long long)conn_received(r->conn),
 	    (unsigned long long)sent, (unsigned long long)us / 1000,
@@ -642,6 +647,7 @@ log_request(struct request *r, uint64_t us, uint64_t sent, bool broken)
 	if (!str_failed(&line))
 		log_access(str_bytes(&line));
 	str_release(&line);
+	audit_request(&r->call, conn_peer(r->conn), method, path);
 }
 
 static void

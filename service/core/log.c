@@ -24,7 +24,9 @@ struct output {
 	struct str lines;
 	uint64_t dropped;
 	bool writing; /* somebody writes what was taken */
-	int fd;
+	int fd; /* -1: lines go nowhere */
+	const char *what;
+	char *path; /* NULL: no file of its own */
 };
 
 static struct {
@@ -34,21 +36,21 @@ static struct {
 	pthread_t thread;
 	bool open, stopping;
 	enum log_level level;
-	struct output messages, access;
-	char *access_path;
+	struct output messages, access, audit;
 } the_log = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .more = PTHREAD_COND_INITIALIZER,
     .written = PTHREAD_COND_INITIALIZER,
     .level = LOG_LEVEL_INFO,
     .messages = {.fd = STDERR_FILENO},
-    .access = {.fd = STDERR_FILENO},
+    .access = {.fd = STDERR_FILENO, .what = "access log"},
+    .audit = {.fd = -1, .what = "audit log"},
 };
 
 static void
 write_all(int fd, struct bytes b)
 {
-	while (b.n > 0) {
+	while (b.n > 0 && fd >= 0) {
 		ssize_t n = write(fd, b.p, b.n);
 
 		if (n < 0 && errno == EINTR)
@@ -118,48 +120,82 @@ write_lines(void *arg)
 			wait_for_lines();
 		flush_output(&the_log.messages);
 		flush_output(&the_log.access);
+		flush_output(&the_log.audit);
 	} while (!is_last);
 	(void)pthread_mutex_unlock(&the_log.lock);
 	return NULL;
 }
 
 static int
-open_access(const char *path)
+open_file(const char *path)
 {
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
-static void
-close_access(void)
+/* Lines go to the file from now on. */
+static enum err
+open_output(struct output *o, const char *path, struct errinfo *why)
 {
-	if (the_log.access.fd != STDERR_FILENO)
-		(void)close(the_log.access.fd);
-	the_log.access.fd = STDERR_FILENO;
-	free(the_log.access_path);
-	the_log.access_path = NULL;
+	int fd = open_file(path);
+
+	if (fd < 0)
+		return errinfo_sys(
+		    why, ERR_CONFIG, errno, "cannot open the %s %s", o->what, path);
+	o->path = strdup(path);
+	CHECK(o->path != NULL);
+	o->fd = fd;
+	return ERR_OK;
+}
+
+static void
+close_output(struct output *o, int fd_after)
+{
+	if (o->path != NULL)
+		(void)close(o->fd);
+	o->fd = fd_after;
+	free(o->path);
+	o->path = NULL;
+}
+
+static void
+close_outputs(void)
+{
+	close_output(&the_log.access, STDERR_FILENO);
+	close_output(&the_log.audit, -1);
+}
+
+static enum err
+open_outputs(const char *access_path, const char *audit_path, struct errinfo *why)
+{
+	enum err e = ERR_OK;
+
+	if (access_path != NULL)
+		e = open_output(&the_log.access, access_path, why);
+	if (e == ERR_OK && audit_path != NULL)
+		e = open_output(&the_log.audit, audit_path, why);
+	if (e != ERR_OK)
+		close_outputs();
+	return e;
 }
 
 enum err
-log_open(enum log_level level, const char *access_path, struct errinfo *why)
+log_open(enum log_level level, const char *access_path, const char *audit_path,
+    struct errinfo *why)
 {
-	int fd = STDERR_FILENO, failed;
+	int failed;
+	enum err e;
 
 	CHECK(!the_log.open);
-	if (access_path != NULL) {
-		fd = open_access(access_path);
-		if (fd < 0)
-			return errinfo_sys(why, ERR_CONFIG, errno,
-			    "cannot open the access log %s", access_path);
-		the_log.access_path = strdup(access_path);
-		CHECK(the_log.access_path != NULL);
-	}
+	e = open_outputs(access_path, audit_path, why);
+	if (e != ERR_OK)
+		return e;
 	the_log.level = level;
-	the_log.access.fd = fd;
 	str_init(&the_log.messages.lines, BACKLOG_LIMIT);
 	str_init(&the_log.access.lines, BACKLOG_LIMIT);
+	str_init(&the_log.audit.lines, BACKLOG_LIMIT);
 	failed = pthread_create(&the_log.thread, NULL, write_lines, NULL);
 	if (failed != 0) {
-		close_access();
+		close_outputs();
 		return errinfo_sys(
 		    why, ERR_INTERNAL, failed, "cannot start the log thread");
 	}
@@ -168,27 +204,34 @@ log_open(enum log_level level, const char *access_path, struct errinfo *why)
 	return ERR_OK;
 }
 
-void
-log_reopen(void)
+static void
+reopen(struct output *o)
 {
-	int fd, old;
+	int fd;
 
-	if (!the_log.open || the_log.access_path == NULL)
+	if (o->path == NULL)
 		return;
-	fd = open_access(the_log.access_path);
+	fd = open_file(o->path);
 	if (fd < 0) {
-		log_error("cannot reopen the access log %s: errno %d",
-		    the_log.access_path, errno);
+		log_error("cannot reopen the %s %s: errno %d", o->what, o->path, errno);
 		return;
 	}
 	(void)pthread_mutex_lock(&the_log.lock);
-	flush_output(&the_log.access);
-	old = the_log.access.fd;
+	flush_output(o);
 	/* Nobody writes now: every line until here is in the old file, the rest comes into
 	 * the new one, under the old number. */
-	CHECK(dup3(fd, old, O_CLOEXEC) == old);
+	CHECK(dup3(fd, o->fd, O_CLOEXEC) == o->fd);
 	(void)pthread_mutex_unlock(&the_log.lock);
 	(void)close(fd);
+}
+
+void
+log_reopen(void)
+{
+	if (!the_log.open)
+		return;
+	reopen(&the_log.access);
+	reopen(&the_log.audit);
 }
 
 void
@@ -201,9 +244,10 @@ log_close(void)
 	(void)pthread_cond_signal(&the_log.more);
 	(void)pthread_mutex_unlock(&the_log.lock);
 	(void)pthread_join(the_log.thread, NULL);
-	close_access();
+	close_outputs();
 	str_release(&the_log.messages.lines);
 	str_release(&the_log.access.lines);
+	str_release(&the_log.audit.lines);
 	the_log.open = the_log.stopping = false;
 }
 
@@ -274,6 +318,29 @@ log_access(struct bytes line)
 		count_dropped(&the_log.access);
 	else
 		append(&the_log.access, str_bytes(&whole), false);
+	str_release(&whole);
+}
+
+bool
+log_has_audit(void)
+{
+	return the_log.audit.path != NULL;
+}
+
+void
+log_audit(struct bytes line)
+{
+	struct str whole;
+
+	if (!log_has_audit())
+		return;
+	str_init(&whole, line.n + 1);
+	str_add(&whole, line);
+	str_addc(&whole, '\n');
+	if (str_failed(&whole))
+		count_dropped(&the_log.audit);
+	else
+		append(&the_log.audit, str_bytes(&whole), false);
 	str_release(&whole);
 }
 

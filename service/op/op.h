@@ -101,6 +101,8 @@ struct op_call;
 
 struct op {
 	const char *name;
+	const char
+	    *audit; /* what its changes are in the audit log; NULL: nothing there */
 	void (*check)(struct op_call *call); /* NULL: op_pass */
 	void (*run)(struct op_call *call);
 	void (*release)(struct op_call *call); /* NULL: nothing to release */
@@ -145,6 +147,9 @@ struct op_call {
 	unsigned copies; /* for the access log: of a file read or written */
 	struct bytes run_id; /* for the access log: what the client calls its job */
 	bool bad_bearer; /* it came with a bearer token that is not valid */
+	const char *audit; /* what happens, for the audit log; NULL: not for it */
+	struct bytes
+	    audit_subject; /* about whom, if not the caller; .p NULL: nobody else */
 
 	/* The request layer's. */
 	void (*passed)(struct op_call *call);

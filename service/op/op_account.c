@@ -195,4 +195,4 @@ run_account(struct op_call *call)
 		op_reply_json(call, 200, account_own(call));
 }
 
-const struct op op_account = {.name = "account", .run = run_account};
+const struct op op_account = {.name = "account", .audit = "account", .run = run_account};

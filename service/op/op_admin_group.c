@@ -276,5 +276,7 @@ run_change(struct op_call *call)
 		op_fail(call, e);
 }
 
-const struct op op_admin_group_change = {
-    .name = "admin-group-change", .check = admin_check, .run = run_change};
+const struct op op_admin_group_change = {.name = "admin-group-change",
+    .audit = "group",
+    .check = admin_check,
+    .run = run_change};

@@ -378,5 +378,7 @@ run_change(struct op_call *call)
 	accounts_create(call->env->store, &s->create);
 }
 
-const struct op op_admin_user_change = {
-    .name = "admin-user-change", .check = admin_check, .run = run_change};
+const struct op op_admin_user_change = {.name = "admin-user-change",
+    .audit = "account",
+    .check = admin_check,
+    .run = run_change};

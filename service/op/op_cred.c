@@ -45,6 +45,7 @@ check_certificate(struct op_call *call)
 {
 	enum err e = may_have_one(call);
 
+	call->audit = "certificate";
 	if (e == ERR_OK)
 		op_pass(call);
 	else

@@ -255,6 +255,9 @@ run(struct op_call *call)
 		op_fail(call, e);
 		return;
 	}
+	if (call->preauthorised && !call->is_head &&
+	    !caller_owns(call->caller, op_leaf(&target)->owner))
+		call->audit = "read";
 	if (!call->preauthorised && !call->is_head)
 		redirect(call, &target);
 	else if (cutout_asked(call))

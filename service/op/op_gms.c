@@ -464,4 +464,4 @@ check_change(struct op_call *call)
 }
 
 const struct op op_gms_change = {
-    .name = "gms-change", .check = check_change, .run = run_change};
+    .name = "gms-change", .audit = "group", .check = check_change, .run = run_change};

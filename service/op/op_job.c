@@ -183,8 +183,10 @@ run_async_delete(struct op_call *call)
 		job_serve(call, JOB_LIST_DELETE);
 }
 
-const struct op op_async_delete = {
-    .name = "async-delete", .check = check_job, .run = run_async_delete};
+const struct op op_async_delete = {.name = "async-delete",
+    .audit = "delete",
+    .check = check_job,
+    .run = run_async_delete};
 
 static void
 run_async_setprops(struct op_call *call)
@@ -195,5 +197,7 @@ run_async_setprops(struct op_call *call)
 		job_serve(call, JOB_LIST_SETPROPS);
 }
 
-const struct op op_async_setprops = {
-    .name = "async-setprops", .check = check_job, .run = run_async_setprops};
+const struct op op_async_setprops = {.name = "async-setprops",
+    .audit = "permissions",
+    .check = check_job,
+    .run = run_async_setprops};

@@ -65,8 +65,10 @@ patch_of(struct op_call *call, const struct node_doc *doc, struct state *s)
 	bool grants;
 	enum err e = props_to_patch(call, doc, node->type, patch, &grants);
 
-	if (e == ERR_OK && grants && props_change_permissions(patch, node))
+	if (e == ERR_OK && grants && props_change_permissions(patch, node)) {
+		call->audit = "permissions";
 		e = op_authorize(call, ACL_GRANT, &s->target);
+	}
 	if (e != ERR_OK || node->type != NODE_LINK || !doc->has_target)
 		return e;
 	patch->set_target = true;

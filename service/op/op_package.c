@@ -100,6 +100,8 @@ run(struct op_call *call)
 		return;
 	}
 	s->call = call;
+	if (!call->is_head)
+		call->audit = "read";
 	s->ask = (struct job_ask){
 	    .verb = call->is_head ? JOB_ASK_GET : JOB_ASK_BEGIN,
 	    .loop = call->env->loop,

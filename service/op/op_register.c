@@ -138,4 +138,5 @@ run_register(struct op_call *call)
 	new_password_hash(&s->password, call, op_param(call, "password"), hashed);
 }
 
-const struct op op_register = {.name = "register", .run = run_register};
+const struct op op_register = {
+    .name = "register", .audit = "account", .run = run_register};

@@ -237,4 +237,4 @@ run_tokens(struct op_call *call)
 		list(s);
 }
 
-const struct op op_tokens = {.name = "tokens", .run = run_tokens};
+const struct op op_tokens = {.name = "tokens", .audit = "token", .run = run_tokens};

@@ -156,6 +156,8 @@ sign_in(struct sign_in *s)
 	struct bytes name = op_param(s->call, "username");
 	struct bytes password = op_param(s->call, "password");
 
+	s->call->audit = "sign-in";
+	s->call->audit_subject = name;
 	if (name.p == NULL && password.p == NULL)
 		by_request(s);
 	else if (name.p == NULL || password.p == NULL)

@@ -3,7 +3,10 @@
 
 import base64
 import json
+import os
 import re
+import signal
+import tempfile
 import time
 import urllib.parse
 
@@ -403,6 +406,71 @@ class Open(Accounts):
         token = bearer(self.ask("POST", LOGIN, fields={"username": "new0", "password": "a good password"}).text)
         self.assertEqual(self.ask("PUT", "/files/new0/f", headers=token, fields={}).status, 201)
         self.assertEqual(self.ask("GET", "/nodes/new0", "alice").status, 403)
+
+
+class Audit(Accounts):
+    """One JSON line for each request that matters later."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="quartet-audit-"))
+        cls.path = os.path.join(cls.folder, "audit.log")
+        cls.settings = (f"audit_log={cls.path}",)
+        super().setUpClass()
+
+    def lines(self):
+        with open(self.path, encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+    def sees(self, **wanted):
+        def it_is_there():
+            return any(all(line.get(key) == value for key, value in wanted.items()) for line in self.lines())
+        wait_until(it_is_there, 10)
+
+    def test_what_matters_is_there_and_nothing_secret(self):
+        self.bed.create("ContainerNode", "/alice/audited")
+        self.bed.put("/alice/audited/f", b"x")
+        before = len(self.lines())
+        self.ask("GET", "/nodes/alice", "alice")
+        self.assertEqual(len(self.lines()), before)
+        token = self.login("bob")
+        self.sees(event="sign-in", user="bob", subject="bob", status=200, path="/gms/login")
+        self.ask("POST", LOGIN, fields={"username": "bob", "password": "a wrong one"})
+        self.sees(event="sign-in", user="anonymous", subject="bob", status=401)
+        self.ask("GET", "/nodes/bob", headers=basic("carol", "another wrong one"))
+        self.sees(event="sign-in", subject="carol", status=401, path="/vault/nodes/bob")
+        self.ask("GET", "/nodes/bob", headers=bearer("x" * 54))
+        self.sees(event="sign-in", status=401, path="/vault/nodes/bob")
+        for path in ("/alice", "/alice/audited"):
+            self.bed.ask("POST", f"/nodes{path}", "alice", self.bed.document("ContainerNode", path, {"ispublic": "true"}), {"Content-Type": "text/xml"})
+        self.sees(event="permissions", user="alice", status=200, path="/vault/nodes/alice/audited")
+        self.ask("DELETE", "/nodes/alice/audited/none", "alice")
+        self.sees(event="delete", user="alice", status=404)
+        self.bed.create("DataNode", "/alice/shown", "alice", {"ispublic": "true"})
+        self.bed.put("/alice/shown", b"x")
+        url = self.ask("GET", "/files/alice/shown", "carol").headers["Location"]
+        self.ask("GET", url)
+        self.sees(event="read", user="carol", status=200, path="/vault/files/preauth:.../alice/shown")
+        self.ask("DELETE", "/nodes/alice/shown", "alice")
+        self.sees(event="delete", user="alice", path="/vault/nodes/alice/shown")
+        self.ask("POST", TOKENS, "bob", {})
+        self.sees(event="token", user="bob", status=201)
+        self.ask("GET", "/cred/proxyCert", "bob")
+        self.sees(event="certificate", user="bob", status=200)
+        self.ask("POST", "/manage/users/carol", "admin", {"display": "Carol"})
+        self.sees(event="account", user="admin", path="/manage/users/carol")
+        text = json.dumps(self.lines())
+        for secret in (token, "a wrong one", "another wrong one", self.password("bob"), re.search("preauth:([^/]+)", url)[1]):
+            self.assertNotIn(secret, text)
+
+    def test_it_is_rotated(self):
+        self.login("bob")
+        self.sees(user="bob")
+        os.rename(self.path, self.path + ".1")
+        os.kill(self.bed.pid, signal.SIGHUP)
+        wait_until(lambda: os.path.exists(self.path), 10)
+        self.login("carol")
+        self.sees(user="carol")
 
 
 class Administration(Accounts):

@@ -152,7 +152,7 @@ what_is_less_important_than_the_level_is_left_out(void **state)
 	(void)state;
 	for (enum log_level level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++) {
 		int fd = catch_stderr();
-		enum err e = log_open(level, NULL, NULL);
+		enum err e = log_open(level, NULL, NULL, NULL);
 		char *text;
 
 		log_error("m");
@@ -177,7 +177,7 @@ what_was_logged_is_written_when_the_log_closes(void **state)
 
 	(void)state;
 	for (int i = 0; i < 200; i++) {
-		all_opened &= log_open(LOG_LEVEL_INFO, NULL, NULL) == ERR_OK;
+		all_opened &= log_open(LOG_LEVEL_INFO, NULL, NULL, NULL) == ERR_OK;
 		log_info("message");
 		log_access(BYTES("access"));
 		log_close();
@@ -228,7 +228,7 @@ static void
 access_lines_go_to_their_file_and_messages_do_not(void **state)
 {
 	int fd = catch_stderr();
-	enum err e = log_open(LOG_LEVEL_INFO, access_path, NULL);
+	enum err e = log_open(LOG_LEVEL_INFO, access_path, NULL, NULL);
 	char *messages, *lines;
 
 	(void)state;
@@ -254,7 +254,7 @@ lines_are_added_to_a_file_that_exists(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		assert_ok(log_open(LOG_LEVEL_INFO, access_path, &why), &why);
+		assert_ok(log_open(LOG_LEVEL_INFO, access_path, NULL, &why), &why);
 		log_access(BYTES("line"));
 		log_close();
 	}
@@ -269,7 +269,8 @@ a_file_that_cannot_be_opened_is_named(void **state)
 	struct errinfo why;
 
 	(void)state;
-	assert_err(log_open(LOG_LEVEL_INFO, "/nonexistent/access.log", &why), ERR_CONFIG);
+	assert_err(
+	    log_open(LOG_LEVEL_INFO, "/nonexistent/access.log", NULL, &why), ERR_CONFIG);
 	assert_non_null(strstr(errinfo_text(&why), "/nonexistent/access.log"));
 	log_close();
 }
@@ -286,7 +287,7 @@ a_long_access_line_is_written_whole(void **state)
 	(void)memset(path, 'p', sizeof path);
 	str_init(&line, 1u << 20);
 	log_quote(&line, "path", (struct bytes){path, sizeof path});
-	assert_ok(log_open(LOG_LEVEL_INFO, access_path, &why), &why);
+	assert_ok(log_open(LOG_LEVEL_INFO, access_path, NULL, &why), &why);
 	log_access(str_bytes(&line));
 	log_close();
 	lines = text_of_file(access_path);
@@ -302,7 +303,7 @@ after_rotation_lines_go_to_the_new_file(void **state)
 	char *old, *new;
 
 	(void)state;
-	assert_ok(log_open(LOG_LEVEL_INFO, access_path, &why), &why);
+	assert_ok(log_open(LOG_LEVEL_INFO, access_path, NULL, &why), &why);
 	log_access(BYTES("before"));
 	assert_int_equal(rename(access_path, rotated_path), 0);
 	log_reopen();
@@ -323,7 +324,7 @@ when_reopening_fails_lines_still_go_to_the_old_file(void **state)
 {
 	int fd = catch_stderr();
 	char *messages, *lines;
-	enum err e = log_open(LOG_LEVEL_INFO, access_path, NULL);
+	enum err e = log_open(LOG_LEVEL_INFO, access_path, NULL, NULL);
 	bool renamed;
 
 	(void)state;
@@ -363,7 +364,7 @@ rotation_while_others_write_loses_nothing(void **state)
 	char *text;
 
 	(void)state;
-	assert_ok(log_open(LOG_LEVEL_INFO, access_path, &why), &why);
+	assert_ok(log_open(LOG_LEVEL_INFO, access_path, NULL, &why), &why);
 	for (int i = 0; i < WRITERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, log_lines, NULL), 0);
 	for (int i = 0; i < 20; i++) {
@@ -422,7 +423,7 @@ lines_the_disk_is_too_slow_for_are_dropped_and_counted(void **state)
 	assert_int_equal(pipe(fds), 0);
 	divert_stderr(fds[1]);
 	(void)close(fds[1]);
-	e = log_open(LOG_LEVEL_INFO, NULL, NULL);
+	e = log_open(LOG_LEVEL_INFO, NULL, NULL, NULL);
 	for (int i = 0; i < N; i++)
 		log_info("%s", text); /* nobody reads: this must not wait */
 	d.fd = fds[0];
