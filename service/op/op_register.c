@@ -4,6 +4,8 @@
  * the setting `registration` nobody may, an administrator approves it, or it is there at
  * once. How many are asked for in an hour, and how many may wait, is bounded.
  */
+#include <stdatomic.h>
+
 #include "service/core/check.h"
 #include "service/core/clock.h"
 #include "service/core/encode.h"
@@ -35,8 +37,7 @@ has_room(struct op_call *call)
 		next = (seen >> 32 == hour >> 32 ? seen : hour) + 1;
 		if ((next & UINT32_MAX) > call->env->settings->registrations_per_hour)
 			return false;
-	} while (!__atomic_compare_exchange_n(
-	    counter, &seen, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	} while (!atomic_compare_exchange_weak(counter, &seen, next));
 	return true;
 }
 
