@@ -21,6 +21,7 @@
 enum {
 	SETS = 256, /* of the table: a key can lie in WAYS places of one set */
 	WAYS = 4,
+	PASSWORD_MOST = 1024, /* bytes */
 	QUEUE_MAX = 1024, /* who waits for a hash, before others are sent away */
 };
 
@@ -244,17 +245,22 @@ void
 passwords_ask(struct passwords *p, struct password_ask *ask)
 {
 	uint64_t now = clock_mono_ms(), wait;
+	bool too_long = ask->password.n > PASSWORD_MOST || ask->name.n > PASSWORD_MOST;
 
-	if (!make_key(p, ask)) {
+	if (!too_long && !make_key(p, ask)) {
 		ask->done(ask, ERR_NO_MEMORY);
 		return;
 	}
-	if (is_known(p, ask, now)) {
+	if (!too_long && is_known(p, ask, now)) {
 		ask->done(ask, ERR_OK);
 		return;
 	}
 	if (p->waiting.n + p->delayed.n >= QUEUE_MAX) {
 		ask->done(ask, ERR_BUSY);
+		return;
+	}
+	if (too_long) { /* none is */
+		refuse(p, ask);
 		return;
 	}
 	wait = guesses_wait_ms(&p->guesses, ask->name, ask->peer, now);

@@ -190,22 +190,12 @@ password_known(struct password_ask *ask, enum err err)
 	a->done(a, err);
 }
 
-/* Who listens on the way shall not learn it (architecture D38). */
-static enum err
-check_privacy(struct authenticate *a)
-{
-	if (conn_is_tls(a->conn) || basic_peer_is_local(a->call->peer))
-		return ERR_OK;
-	return errinfo_set(&a->call->why, ERR_NOT_AUTHENTICATED,
-	    "passwords and tokens are taken over TLS only: use https");
-}
-
 static void
 by_password(struct authenticate *a, struct bytes authorization)
 {
 	struct op_call *call = a->call;
 	struct errinfo *why = &call->why;
-	enum err e = check_privacy(a);
+	enum err e = sign_in_check_way(a->call);
 
 	if (e == ERR_OK)
 		e = basic_parse(call->arena, authorization, &a->basic, why);
@@ -234,7 +224,7 @@ take_token(struct authenticate *a, struct bytes text, unsigned kinds)
 {
 	struct op_call *call = a->call;
 	struct token token;
-	enum err e = check_privacy(a);
+	enum err e = sign_in_check_way(a->call);
 
 	if (e == ERR_OK)
 		e = token_open(call->env->reader, call->arena, text, kinds,

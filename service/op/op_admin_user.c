@@ -10,6 +10,7 @@
 #include "service/core/clock.h"
 #include "service/op/home.h"
 #include "service/op/new_password.h"
+#include "service/op/op_account_private.h"
 #include "service/op/op_admin_private.h"
 #include "service/op/op_json_private.h"
 #include "service/op/ops.h"
@@ -220,18 +221,12 @@ token_added(struct change *change)
 static void
 make_token(struct state *s, struct bytes label)
 {
-	const struct settings *settings = s->call->env->settings;
-	struct bytes text = op_param(s->call, "days");
-	uint64_t days = settings->token_days;
 	int64_t now = clock_wall_ms();
-	enum err e;
+	uint64_t days;
+	enum err e = token_read_days(s->call, &days);
 
-	if (text.p != NULL &&
-	    (!bytes_u64(text, &days) || days == 0 || days > settings->token_days_max)) {
-		op_fail(s->call,
-		    errinfo_set(&s->call->why, ERR_INVALID_ARGUMENT,
-			"days: '%.*s' is not a number from 1 to %llu", BYTES_ARG(text),
-			(unsigned long long)settings->token_days_max));
+	if (e != ERR_OK) {
+		op_fail(s->call, e);
 		return;
 	}
 	s->token = (struct tokens_add){
@@ -241,7 +236,7 @@ make_token(struct state *s, struct bytes label)
 		.created_ms = now,
 		.expires_ms = now + (int64_t)days * DAY_MS,
 		.label = label},
-	    .most = settings->tokens_per_account,
+	    .most = s->call->env->settings->tokens_per_account,
 	};
 	e = token_make(&s->token.token, s->text, &s->call->why);
 	if (e == ERR_OK)

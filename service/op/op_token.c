@@ -92,8 +92,8 @@ added(struct change *change)
 	op_reply_json(call, 201, object);
 }
 
-static enum err
-read_days(struct op_call *call, uint64_t *out)
+enum err
+token_read_days(struct op_call *call, uint64_t *out)
 {
 	const struct settings *s = call->env->settings;
 	struct bytes text = op_param(call, "days");
@@ -151,7 +151,7 @@ make(struct state *s)
 	struct token *t = &s->add.token;
 	struct bytes label = op_param(call, "label");
 	uint64_t days;
-	enum err e = read_days(call, &days);
+	enum err e = token_read_days(call, &days);
 
 	s->add = (struct tokens_add){
 	    .change = {.loop = call->env->loop, .done = added},

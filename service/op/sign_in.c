@@ -80,22 +80,21 @@ password_known(struct password_ask *ask, enum err err)
 		s->done(s, err);
 }
 
-/* Who listens on the way shall not learn a password (architecture D38). */
-static enum err
-check_privacy(struct op_call *call)
+enum err
+sign_in_check_way(struct op_call *call)
 {
 	return bytes_starts(call->base_url, BYTES("https:")) ||
 		       basic_peer_is_local(call->peer)
 		   ? ERR_OK
 		   : errinfo_set(&call->why, ERR_NOT_AUTHENTICATED,
-			 "passwords are taken over TLS only: use https");
+			 "passwords and tokens are taken over TLS only: use https");
 }
 
 static void
 by_password(struct sign_in *s, struct bytes name, struct bytes password)
 {
 	struct op_call *call = s->call;
-	enum err e = check_privacy(call);
+	enum err e = sign_in_check_way(call);
 
 	if (e == ERR_OK)
 		e = accounts_find(

@@ -14,6 +14,12 @@
 /* The web page's; the prefix makes browsers hold it to this host, TLS and every path. */
 #define SESSION_COOKIE "__Host-quartet"
 
+/*
+ * Who listens on the way shall not learn a password or a token (architecture D38): only by
+ * TLS, or from this machine. ERR_NOT_AUTHENTICATED.
+ */
+enum err sign_in_check_way(struct op_call *call) ERR_CHECKED;
+
 struct sign_in {
 	struct op_call *call;
 	enum token_kind kind;

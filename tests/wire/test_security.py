@@ -403,7 +403,7 @@ class Attempts(unittest.TestCase):
 
     def test_an_endless_password(self):
         for n in (2000, 60_000):
-            self.refused(self.form("/gms/login", {"username": "bob", "password": "x" * n}), 401, 413, 500)
+            self.refused(self.form("/gms/login", {"username": "bob", "password": "x" * n}), 401, 413)
         self.assertEqual(self.form("/gms/login", {"username": "bob", "password": self.bed.env["QUARTET_PASS_BOB"]}).status, 200)
 
     def test_a_password_over_an_open_line(self):
