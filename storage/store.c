@@ -454,6 +454,7 @@ apply_note(struct change *change, struct write *w)
 void
 store_release_unknown(struct store *store, struct store_note *note)
 {
+	store_set_oldest_open(store, 1); /* the sweep looks at them all again */
 	note->name = NOTE_KEEP_UNKNOWN;
 	note->value = BYTES("");
 	store_note(store, note);

@@ -148,7 +148,10 @@ struct store_note {
 	struct bytes value; /* empty: delete */
 };
 void store_note(struct store *store, struct store_note *note);
-/* keep_unknown_below is over; name and value are set here. */
+/*
+ * keep_unknown_below is over, and the next process's sweep looks at every file there is;
+ * name and value are set here. Not while this process makes files.
+ */
 void store_release_unknown(struct store *store, struct store_note *note);
 /* ERR_NOT_FOUND; at most `room` bytes are copied, *n_out is the whole length. */
 enum err store_get_note(struct store_reader *reader, const char *name, void *to,

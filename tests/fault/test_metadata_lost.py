@@ -183,6 +183,7 @@ class MetadataLost(unittest.TestCase):
         os.rename(self.bed.locations[1] + ".away", self.bed.locations[1])
         self.again()
         self.bed.settle(repaired=False)
+        self.client.put("/alice/later", b"the sweep's end is stored with this change")
         self.assertGreaterEqual(len(self.bed.copies(data)), 3)
         status, line = self.bed.tool("health")
         self.assertEqual(status, 1)

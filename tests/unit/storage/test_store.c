@@ -268,6 +268,22 @@ the_oldest_open_upload_is_stored_with_the_next_batch(void **state)
 }
 
 static void
+what_is_released_is_swept_from_the_first_file_on(void **state)
+{
+	struct catalogue *c = *state;
+	struct store_note note = {.name = NULL};
+	struct store_facts facts;
+
+	store_set_oldest_open(c->rig.store, 77);
+	(void)reserve(c);
+	assert_done(c, run(c, store_release_unknown, &note));
+	rig_reopen_store(&c->rig);
+	assert_ok(store_facts(c->rig.reader, &facts, &c->why), &c->why);
+	assert_int_equal(facts.oldest_open_blob, 1);
+	assert_int_equal(facts.keep_unknown_below, 0);
+}
+
+static void
 notes_are_kept_replaced_and_deleted(void **state)
 {
 	struct catalogue *c = *state;
@@ -370,6 +386,7 @@ main(void)
 	    CATALOGUE_TEST(closing_waits_for_everything_submitted),
 	    CATALOGUE_TEST(ids_are_never_given_out_twice),
 	    CATALOGUE_TEST(the_oldest_open_upload_is_stored_with_the_next_batch),
+	    CATALOGUE_TEST(what_is_released_is_swept_from_the_first_file_on),
 	    CATALOGUE_TEST(notes_are_kept_replaced_and_deleted),
 	    CATALOGUE_TEST(a_store_is_formatted_once),
 	    CATALOGUE_TEST(a_store_of_a_newer_server_is_refused),
