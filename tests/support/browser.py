@@ -25,7 +25,8 @@ from quartet_test import SKIPPED, Testbed, unittest, wait_until
 
 try:
     from selenium import webdriver
-    from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
+    from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys  # noqa: F401  # for the tests
@@ -108,19 +109,22 @@ class Page:
         return self.all(css)[0]
 
     def text(self, css="body"):
-        return self.one(css).text
+        wait_until(lambda: self.all(css), LIMIT_S)
+        return self.js("return document.querySelector(arguments[0]).innerText", css)
 
     def sees(self, text, limit_s=LIMIT_S):
         """Wait for these words."""
-        def there():
-            try:
-                return text in self.driver.find_element(By.TAG_NAME, "body").text
-            except (StaleElementReferenceException, NoSuchElementException):
-                return False
         try:
-            wait_until(there, limit_s)
+            wait_until(lambda: text in self.text(), limit_s)
         except AssertionError:
-            raise AssertionError(f"never saw {text!r} in: {self.driver.find_element(By.TAG_NAME, 'body').text[:1500]}") from None
+            raise AssertionError(f"never saw {text!r} in: {self.text()[:1500]}") from None
+
+    def press(self, *keys):
+        """Keys to whatever has the focus."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def chord(self, modifier, key):
+        ActionChains(self.driver).key_down(modifier).send_keys(key).key_up(modifier).perform()
 
     def button(self, key, within=""):
         """The button (or link that looks like one) with the words of this key."""
@@ -163,18 +167,31 @@ class Page:
     def rows(self):
         return self.js("return [...document.querySelectorAll('tr.item')].map(r => r.cells[1].innerText.replace(/^\\W+/u, '').trim())")
 
+    # Rows are drawn anew whenever more is known of a folder: each of these finds its row and
+    # uses it in one script, and no element outlives a call.
+
+    def at_row(self, name, use=""):
+        """When there is a row of that name, `use` it (`r`)."""
+        wait_until(lambda: self.js(
+            "const r = [...document.querySelectorAll('tr.item')].find(r => r.cells[1].title === arguments[0]);"
+            f"if (!r) return false; {use}; return true", name), LIMIT_S)
+
     def row(self, name):
-        wait_until(lambda: self.js("return [...document.querySelectorAll('tr.item')].some(r => r.cells[1].title === arguments[0])", name), LIMIT_S)
-        return self.js("return [...document.querySelectorAll('tr.item')].find(r => r.cells[1].title === arguments[0])", name)
+        self.at_row(name)
 
     def no_row(self, name):
         wait_until(lambda: not self.js("return [...document.querySelectorAll('tr.item')].some(r => r.cells[1].title === arguments[0])", name), LIMIT_S)
 
+    def follow(self, name):
+        """Click on the name: into the folder, or for the file."""
+        self.at_row(name, "r.querySelector('a').click()")
+
+    def focus(self, name):
+        self.at_row(name, "r.focus()")
+
     def pick(self, *names):
         for name in names:
-            self.row(name)
-            self.js("[...document.querySelectorAll('tr.item')].find(r => r.cells[1].title === arguments[0])"
-                    ".cells[0].querySelector('input').click()", name)
+            self.at_row(name, "r.cells[0].querySelector('input').click()")
 
     def upload(self, *paths, folder=False):
         self.one("#pick-folder" if folder else "#pick-files").send_keys("\n".join(paths))

@@ -47,9 +47,8 @@ class Sharing(BrowserTest):
 
     def share(self, page, name, tree):
         page.click("permissions")
-        field = page.one("#p-read")
         wait_until(lambda: page.js("return [...document.querySelectorAll('#p-read-names option')].some(o => o.value === arguments[0])", name))
-        field.send_keys(name, Keys.ENTER)
+        page.one("#p-read").send_keys(name, Keys.ENTER)
         page.one("dialog .chips li")
         if tree:
             page.one("#p-tree").click()
