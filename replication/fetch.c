@@ -103,8 +103,7 @@ free_attempt(struct fetch_attempt *a)
 {
 	loop_timer_free(a->timer);
 	piece_unref(a->piece);
-	if (!a->joined)
-		free(a->pages);
+	free(a->own_pages);
 	free(a);
 }
 

@@ -51,6 +51,7 @@ struct copies {
 	location_map tried, bad;
 	struct fetch_attempt *attempt[ATTEMPTS_AT_ONCE]; /* one, and one that hedges */
 	bool scattered;
+	bool last; /* no fetch follows: no checksum page need be kept for it */
 	bool quiet; /* a fetch that begins now wakes nobody: mirror_wake follows */
 	void (*done)(struct copies *c, enum err err);
 	struct piece *piece; /* the result: the receiver's, one reference */

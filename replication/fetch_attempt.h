@@ -29,9 +29,10 @@ struct fetch_attempt {
 	enum attempt_stage stage;
 	bool stuck;
 	bool is_hedge;
-	bool joined; /* one stretch: `pages` lies in the piece */
+	bool joined; /* one stretch: bytes, padding, pages */
 	struct piece *piece;
-	uint8_t *pages; /* table pages read along */
+	uint8_t *pages; /* table pages read along: in the piece, or own_pages */
+	uint8_t *own_pages;
 	uint64_t *page; /* behind the ranges */
 	size_t n_pages;
 	struct location_range range[]; /* of segments and pages */

@@ -87,6 +87,20 @@ is_one_stretch(const struct fetch_attempt *a)
 	       s->at + (c->layout.data_size - s->offset) + BLOB_PAGE <= a->piece->size;
 }
 
+/* Behind the bytes, if the piece has room; else in memory of their own. */
+static bool
+place_pages(struct fetch_attempt *a)
+{
+	size_t size = a->n_pages * BLOB_PAGE;
+	size_t behind = (a->owner->n_bytes + BLOB_PAGE - 1) / BLOB_PAGE * BLOB_PAGE;
+
+	if (behind + size <= a->piece->size)
+		a->pages = a->piece->data + behind;
+	else
+		a->pages = a->own_pages = malloc(size);
+	return a->pages != NULL;
+}
+
 size_t
 attempt_plan(struct fetch_attempt *a)
 {
@@ -104,11 +118,8 @@ attempt_plan(struct fetch_attempt *a)
 		    s->offset, padded + BLOB_PAGE, a->piece->data + s->at};
 		return 1;
 	}
-	if (a->n_pages > 0) {
-		a->pages = malloc(a->n_pages * BLOB_PAGE);
-		if (a->pages == NULL)
-			return 0;
-	}
+	if (a->n_pages > 0 && !place_pages(a))
+		return 0;
 	for (size_t i = 0; i < c->n_segments; i++)
 		a->range[n++] = (struct location_range){c->segment[i].offset,
 		    c->segment[i].n, a->piece->data + c->segment[i].at};
@@ -148,7 +159,7 @@ attempt_is_good(struct fetch_attempt *a)
 	for (size_t i = 0; i < c->n_segments; i++)
 		if (!segment_ok(a, &c->segment[i]))
 			return false;
-	if (c->n_bytes < c->layout.length) /* else nobody asks again */
+	if (!c->last && c->n_bytes < c->layout.length) /* else nobody asks again */
 		for (size_t i = 0; i < a->n_pages; i++)
 			keep_page(c, a->page[i], a->pages + i * BLOB_PAGE);
 	return true;

@@ -117,6 +117,7 @@ start_fetch(struct mirror_source *s)
 	c->n_bytes = c->segment[0].n;
 	s->at = s->asked_end;
 	s->fetching = true;
+	c->last = s->at == s->end;
 	copies_fetch(c, piece, fetched);
 }
 

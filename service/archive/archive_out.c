@@ -13,13 +13,25 @@ enum {
 	HELD_MAX = 64 * 1024 * 1024,
 	FILE_MODE = 0644,
 	FOLDER_MODE = 0755,
-	LINK_MODE = 0777
+	LINK_MODE = 0777,
+	USTAR_TEXT = 100, /* a name or a target without parts is shorter */
 };
 
+#define USTAR_LENGTH  (UINT64_C(1) << 33) /* eleven octal digits */
+#define USTAR_SECONDS INT32_MAX /* the header holds more, not every reader */
+
+/*
+ * A tar is written by two of libarchive's writers in turn: what fits the old header by
+ * ustar's, the rest by pax's. The bytes are those that pax's alone would make, which first
+ * copies each entry to see whether it fits: that was a third of an archive of small files.
+ */
 struct archive_out {
-	struct archive *archive;
+	struct archive *archive; /* pax or zip: writes the end, too */
+	struct archive *plain; /* ustar; NULL for a zip */
+	struct archive *now; /* whose the current member is */
 	struct archive_entry *entry;
 	locale_t utf8; /* what libarchive takes names for */
+	struct str name; /* terminated, for libarchive */
 	struct str held; /* made, and from `at` on not taken */
 	size_t at;
 	uint64_t due; /* bytes the file still has to get */
@@ -55,37 +67,48 @@ on_bytes(struct archive *archive, void *arg, const void *p, size_t n)
 static enum err
 failed(struct archive_out *a, struct errinfo *why)
 {
-	const char *text = archive_error_string(a->archive);
+	const char *text = archive_error_string(a->now);
 
 	return errinfo_set(why, str_failed(&a->held) ? ERR_NO_MEMORY : ERR_INTERNAL,
 	    "archive: %s", text == NULL ? "failed" : text);
 }
 
 static int
-set_format(struct archive *archive, enum archive_format format)
+set_zip(struct archive *archive)
 {
-	if (format == ARCHIVE_TAR)
-		return archive_write_set_format_pax_restricted(archive);
-	return archive_write_set_format_zip(archive) == ARCHIVE_OK &&
-		       archive_write_set_options(
-			   archive, "zip:compression=deflate,zip:compression-level=1") ==
-			   ARCHIVE_OK
-		   ? ARCHIVE_OK
-		   : ARCHIVE_FATAL;
+	int r = archive_write_set_format_zip(archive);
+
+	return r == ARCHIVE_OK ? archive_write_set_options(archive,
+				     "zip:compression=deflate,zip:compression-level=1")
+			       : r;
 }
 
 /* Blocks of the output are the reader's affair: nothing is kept back or filled up. */
 static int
+open_writer(struct archive_out *a, struct archive *writer, int (*set)(struct archive *))
+{
+	int r = set(writer);
+
+	a->now = writer;
+	if (r == ARCHIVE_OK)
+		r = archive_write_set_bytes_per_block(writer, 0);
+	if (r == ARCHIVE_OK)
+		r = archive_write_set_bytes_in_last_block(writer, 1);
+	return r == ARCHIVE_OK
+		   ? archive_write_open2(writer, a, NULL, on_bytes, NULL, NULL)
+		   : r;
+}
+
+static int
 open_archive(struct archive_out *a, enum archive_format format)
 {
-	int r = set_format(a->archive, format);
+	int r;
 
-	if (r == ARCHIVE_OK)
-		r = archive_write_set_bytes_per_block(a->archive, 0);
-	if (r == ARCHIVE_OK)
-		r = archive_write_set_bytes_in_last_block(a->archive, 1);
+	if (format == ARCHIVE_ZIP)
+		return open_writer(a, a->archive, set_zip);
+	r = open_writer(a, a->plain, archive_write_set_format_ustar);
 	return r == ARCHIVE_OK
-		   ? archive_write_open2(a->archive, a, NULL, on_bytes, NULL, NULL)
+		   ? open_writer(a, a->archive, archive_write_set_format_pax_restricted)
 		   : r;
 }
 
@@ -98,11 +121,14 @@ archive_out_new(enum archive_format format, struct archive_out **out, struct err
 
 	if (a == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an archive");
+	str_init(&a->name, HELD_MAX);
 	str_init(&a->held, HELD_MAX);
 	a->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	a->archive = archive_write_new();
+	a->plain = format == ARCHIVE_TAR ? archive_write_new() : NULL;
 	a->entry = archive_entry_new();
-	if (a->utf8 == (locale_t)0 || a->archive == NULL || a->entry == NULL) {
+	if (a->utf8 == (locale_t)0 || a->archive == NULL || a->entry == NULL ||
+	    (format == ARCHIVE_TAR && a->plain == NULL)) {
 		archive_out_free(a);
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an archive");
 	}
@@ -127,8 +153,11 @@ archive_out_free(struct archive_out *a)
 	a->given_up = true;
 	if (a->archive != NULL)
 		(void)archive_write_free(a->archive);
+	if (a->plain != NULL)
+		(void)archive_write_free(a->plain);
 	if (a->utf8 != (locale_t)0)
 		freelocale(a->utf8);
+	str_release(&a->name);
 	str_release(&a->held);
 	free(a);
 }
@@ -138,26 +167,48 @@ static enum err
 set_names(struct archive_out *a, const struct archive_member *m, struct errinfo *why)
 {
 	bool is_folder = m->kind == ARCHIVE_FOLDER;
-	struct str text;
-	enum err e = ERR_OK;
 
-	str_init(&text, HELD_MAX);
-	str_add(&text, m->path);
+	str_clear(&a->name);
+	str_add(&a->name, m->path);
 	if (is_folder)
-		str_addc(&text, '/');
+		str_addc(&a->name, '/');
 	/* As bytes of the locale: what is given as UTF-8 comes out composed. */
-	if (!str_failed(&text))
-		archive_entry_set_pathname(a->entry, text.p);
+	if (!str_failed(&a->name))
+		archive_entry_set_pathname(a->entry, a->name.p);
 	if (m->kind == ARCHIVE_LINK) {
-		str_clear(&text);
-		str_add(&text, m->target);
-		if (!str_failed(&text))
-			archive_entry_set_symlink(a->entry, text.p);
+		str_clear(&a->name);
+		str_add(&a->name, m->target);
+		if (!str_failed(&a->name))
+			archive_entry_set_symlink(a->entry, a->name.p);
 	}
-	if (str_failed(&text))
-		e = errinfo_set(why, ERR_NO_MEMORY, "no memory for a name");
-	str_release(&text);
-	return e;
+	return str_failed(&a->name)
+		   ? errinfo_set(why, ERR_NO_MEMORY, "no memory for a name")
+		   : ERR_OK;
+}
+
+static bool
+is_plain_text(struct bytes text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((text.p[i] & 0x80) != 0)
+			return false;
+	return text.n < USTAR_TEXT;
+}
+
+/* Does all of it fit a header of 1988? */
+static bool
+is_plain(const struct archive_member *m)
+{
+	return is_plain_text(m->path) && m->length < USTAR_LENGTH &&
+	       m->modified_ms >= 0 && m->modified_ms / 1000 < USTAR_SECONDS &&
+	       (m->kind != ARCHIVE_LINK || is_plain_text(m->target));
+}
+
+/* The filling up of the member's last block; libarchive would do it with the next one. */
+static enum err
+end_member(struct archive_out *a, struct errinfo *why)
+{
+	return archive_write_finish_entry(a->now) == ARCHIVE_OK ? ERR_OK : failed(a, why);
 }
 
 enum err
@@ -186,9 +237,12 @@ archive_out_begin(
 	    (long)(m->modified_ms % 1000) * 1000000);
 	archive_entry_set_size(
 	    a->entry, m->kind == ARCHIVE_FILE ? (la_int64_t)m->length : 0);
-	WITH_UTF8(a, r = archive_write_header(a->archive, a->entry));
+	a->now = a->plain != NULL && is_plain(m) ? a->plain : a->archive;
+	WITH_UTF8(a, r = archive_write_header(a->now, a->entry));
 	a->due = m->kind == ARCHIVE_FILE ? m->length : 0;
-	return r < ARCHIVE_WARN ? failed(a, why) : ERR_OK;
+	if (r < ARCHIVE_WARN)
+		return failed(a, why);
+	return a->due == 0 ? end_member(a, why) : ERR_OK;
 }
 
 enum err
@@ -196,9 +250,10 @@ archive_out_data(struct archive_out *a, const void *p, size_t n, struct errinfo 
 {
 	if (n > a->due)
 		return errinfo_set(why, ERR_INTERNAL, "a member of the archive is long");
+	if (archive_write_data(a->now, p, n) != (la_ssize_t)n)
+		return failed(a, why);
 	a->due -= n;
-	return archive_write_data(a->archive, p, n) == (la_ssize_t)n ? ERR_OK
-								     : failed(a, why);
+	return a->due == 0 ? end_member(a, why) : ERR_OK;
 }
 
 enum err
@@ -206,6 +261,7 @@ archive_out_finish(struct archive_out *a, struct errinfo *why)
 {
 	if (a->due > 0)
 		return errinfo_set(why, ERR_INTERNAL, "a member of the archive is short");
+	a->now = a->archive;
 	return archive_write_close(a->archive) == ARCHIVE_OK ? ERR_OK : failed(a, why);
 }
 

@@ -18,6 +18,7 @@
 
 enum {
 	MEMBER_ARENA = 1024 * 1024, /* texts of one member */
+	LOOKS = 2, /* at a file that is replaced all the time */
 	RETRY_MS = 50, /* where there are too many transfers */
 };
 
@@ -27,7 +28,7 @@ struct entry {
 	struct package *package;
 	struct archive_member member;
 	struct arena arena;
-	uint64_t node_id;
+	struct package_bytes bytes;
 	struct source *source; /* of a file with bytes */
 	bool opened, begun;
 	bool pending; /* its source will call `ready` */
@@ -181,25 +182,35 @@ pop(struct package *p)
 	p->n--;
 }
 
-/* ERR_NODE_NOT_FOUND: it is gone. */
+/* ERR_NOT_FOUND: the file was replaced since, and these bytes are gone. */
 static enum err
 open_blob(struct package *p, struct entry *e, struct errinfo *why)
 {
 	struct op_env *env = p->call->env;
-	struct node node;
 	struct blob blob;
-	enum err err = nodes_get(env->reader, &e->arena, e->node_id, &node, why);
+	enum err err;
+
+	if (e->bytes.blob_id == 0)
+		return ERR_OK;
+	err = blob_get(env->reader, e->bytes.blob_id, &blob, why);
+	return err == ERR_OK ? mirror_source(env->mirror, env->loop, &blob, 0,
+				   blob.length, &e->source, why)
+			     : err;
+}
+
+/* The file as it is now. ERR_NODE_NOT_FOUND: it is gone. */
+static enum err
+open_anew(struct package *p, struct entry *e, struct errinfo *why)
+{
+	struct node node;
+	enum err err =
+	    nodes_get(p->call->env->reader, &e->arena, e->bytes.node_id, &node, why);
 
 	if (err != ERR_OK)
 		return err;
 	e->member.length = node.length;
-	if (node.blob_id == 0)
-		return ERR_OK;
-	err = blob_get(env->reader, node.blob_id, &blob, why);
-	if (err == ERR_OK)
-		err = mirror_source(
-		    env->mirror, env->loop, &blob, 0, blob.length, &e->source, why);
-	return err;
+	e->bytes.blob_id = node.blob_id;
+	return open_blob(p, e, why);
 }
 
 /*
@@ -213,11 +224,10 @@ open_entry(struct package *p, struct entry *e, struct errinfo *why)
 
 	if (e->opened)
 		return ERR_OK;
-	if (e->member.kind == ARCHIVE_FILE) {
+	if (e->member.kind == ARCHIVE_FILE)
 		err = open_blob(p, e, why);
-		if (err == ERR_NOT_FOUND)
-			err = open_blob(p, e, why);
-	}
+	for (unsigned i = 0; err == ERR_NOT_FOUND && i < LOOKS; i++)
+		err = open_anew(p, e, why);
 	if (err != ERR_OK)
 		return err;
 	e->opened = true;
@@ -260,7 +270,7 @@ walk_on(struct package *p, struct errinfo *why)
 
 	arena_clear(&e->arena);
 	e->opened = e->begun = false;
-	step = package_walk_next(p->walk, &e->arena, &e->member, &e->node_id, why);
+	step = package_walk_next(p->walk, &e->arena, &e->member, &e->bytes, why);
 	if (step != PACKAGE_MEMBER)
 		return step;
 	err = open_entry(p, e, why);

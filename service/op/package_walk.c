@@ -294,7 +294,8 @@ kind_of(const struct node *node)
 /* The member of a node whose path in the archive is `path`. */
 static enum package_step
 member_of(struct package_walk *w, struct arena *a, const struct node *node,
-    struct bytes path, struct archive_member *out, uint64_t *id_out, struct errinfo *why)
+    struct bytes path, struct archive_member *out, struct package_bytes *bytes_out,
+    struct errinfo *why)
 {
 	*out = (struct archive_member){
 	    .kind = kind_of(node),
@@ -302,7 +303,7 @@ member_of(struct package_walk *w, struct arena *a, const struct node *node,
 	    .length = node_type_has_bytes(node->type) ? node->length : 0,
 	    .modified_ms = node->content_ms != 0 ? node->content_ms : node->changed_ms,
 	};
-	*id_out = node->id;
+	*bytes_out = (struct package_bytes){node->id, node->blob_id};
 	if (out->path.p == NULL)
 		return failed(errinfo_set(why, ERR_NO_MEMORY, "a path is too long"), why);
 	if (out->kind != ARCHIVE_LINK)
@@ -313,7 +314,7 @@ member_of(struct package_walk *w, struct arena *a, const struct node *node,
 
 static enum package_step
 next_root(struct package_walk *w, struct arena *a, struct archive_member *out,
-    uint64_t *id_out, struct errinfo *why)
+    struct package_bytes *bytes_out, struct errinfo *why)
 {
 	const struct root *root = &w->root[w->next_root++];
 	struct node node;
@@ -334,7 +335,7 @@ next_root(struct package_walk *w, struct arena *a, struct archive_member *out,
 			return failed(
 			    errinfo_set(why, ERR_NO_MEMORY, "the tree is too deep"), why);
 	}
-	return member_of(w, a, &node, root->name, out, id_out, why);
+	return member_of(w, a, &node, root->name, out, bytes_out, why);
 }
 
 static enum err
@@ -357,7 +358,7 @@ read_page(struct package_walk *w, struct errinfo *why)
 /* A child of the innermost container, if the caller may read it. */
 static enum package_step
 next_child(struct package_walk *w, struct arena *a, struct archive_member *out,
-    uint64_t *id_out, struct errinfo *why)
+    struct package_bytes *bytes_out, struct errinfo *why)
 {
 	struct frame *f = w->top;
 	struct node node = w->children.node[w->next_child++];
@@ -379,7 +380,7 @@ next_child(struct package_walk *w, struct arena *a, struct archive_member *out,
 	str_add(&w->path, node.name);
 	if (str_failed(&w->path))
 		return failed(errinfo_set(why, ERR_NO_MEMORY, "a path is too long"), why);
-	step = member_of(w, a, &node, str_bytes(&w->path), out, id_out, why);
+	step = member_of(w, a, &node, str_bytes(&w->path), out, bytes_out, why);
 	if (node.type != NODE_CONTAINER)
 		w->path.n = path_n;
 	else if (step == PACKAGE_MEMBER && !enter(w, f->root, node.id, owns))
@@ -390,14 +391,14 @@ next_child(struct package_walk *w, struct arena *a, struct archive_member *out,
 
 enum package_step
 package_walk_next(struct package_walk *w, struct arena *a, struct archive_member *member,
-    uint64_t *node_id, struct errinfo *why)
+    struct package_bytes *bytes, struct errinfo *why)
 {
 	enum package_step step = PACKAGE_AGAIN;
 	enum err e;
 
 	for (unsigned seen = 0; step == PACKAGE_AGAIN && seen < STEP_NODES; seen++) {
 		if (w->top != NULL && w->next_child < w->children.n) {
-			step = next_child(w, a, member, node_id, why);
+			step = next_child(w, a, member, bytes, why);
 		} else if (w->top != NULL) {
 			e = read_page(w, why);
 			if (e != ERR_OK)
@@ -405,7 +406,7 @@ package_walk_next(struct package_walk *w, struct arena *a, struct archive_member
 			if (w->children.n == 0)
 				leave(w);
 		} else if (w->next_root < w->n_roots) {
-			step = next_root(w, a, member, node_id, why);
+			step = next_root(w, a, member, bytes, why);
 		} else if (!w->in_containers) {
 			w->in_containers = true;
 			w->next_root = 0;

@@ -32,11 +32,17 @@ enum package_step {
 	PACKAGE_FAILED, /* `why` says how */
 };
 
+/* Where a file's bytes are: in the blob, as long as the node is not replaced. */
+struct package_bytes {
+	uint64_t node_id;
+	uint64_t blob_id; /* 0: it has none */
+};
+
 /*
- * The next member, its text in the arena, and of a file its node. `member->length` is
- * that of the node as it is now.
+ * The next member, its text in the arena, and its bytes if it is a file. `member->length`
+ * is that of the node as it is now.
  */
 enum package_step package_walk_next(struct package_walk *w, struct arena *a,
-    struct archive_member *member, uint64_t *node_id, struct errinfo *why);
+    struct archive_member *member, struct package_bytes *bytes, struct errinfo *why);
 
 #endif
