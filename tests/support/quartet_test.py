@@ -219,7 +219,7 @@ class Testbed:
         return self.ask("GET", first.headers["Location"] + query, None, headers=headers)
 
 
-def wait_until(condition, limit_s=30, period_s=0.05):
+def wait_until(condition, limit_s=90, period_s=0.05):
     """Bounds are wide: they tell stuck from slow."""
     end = time.monotonic() + limit_s
     while not condition():
