@@ -118,6 +118,15 @@ check_rights(const struct rule *rule, const struct acl_facts *f, size_t *at_out)
 	return ERR_OK;
 }
 
+/* Does the token, if it is one, reach that far? */
+static bool
+reaches(enum acl_action action, const struct acl_facts *f)
+{
+	if (f->drop_only)
+		return action == ACL_CREATE && f->scope == f->n - 1;
+	return f->scope < f->n && (!f->read_only || action < ACL_CREATE);
+}
+
 enum err
 acl_decide(enum acl_action action, const struct acl_facts *f, size_t *at_out)
 {
@@ -125,7 +134,7 @@ acl_decide(enum acl_action action, const struct acl_facts *f, size_t *at_out)
 	enum err e;
 
 	CHECK(f->n >= 1 && f->allocation < f->n);
-	if (f->scope >= f->n || (f->read_only && action >= ACL_CREATE))
+	if (!reaches(action, f))
 		return refuse(f, f->n - 1, at_out);
 	e = check_rights(rule, f, at_out);
 	if (e == ERR_OK && rule->lock)

@@ -56,6 +56,8 @@ struct acl_facts {
 	 * nothing but the node at the place `scope`, and what lies below, is touched. 0: no
 	 * such limit; beyond n: this path lies elsewhere. */
 	bool read_only;
+	/* Or only new nodes are made, right in the container at `scope`. */
+	bool drop_only;
 	size_t scope;
 };
 

@@ -135,6 +135,17 @@ caller_from_identity(struct caller *c, uint64_t id, struct errinfo *why)
 	return e == ERR_OK ? become_identity(c, &facts, INT64_MAX, why) : e;
 }
 
+/* In the owner's name, but not with an administrator's rights. */
+static enum err
+become_guest(struct caller *c, struct errinfo *why)
+{
+	c->is_admin = false;
+	c->name = arena_format(c->arena, "guest of %.*s", BYTES_ARG(c->name));
+	return c->name.p == NULL
+		   ? errinfo_set(why, ERR_NO_MEMORY, "no memory for an identity")
+		   : ERR_OK;
+}
+
 enum err
 caller_from_token(struct caller *c, const struct token *token, struct errinfo *why)
 {
@@ -146,13 +157,15 @@ caller_from_token(struct caller *c, const struct token *token, struct errinfo *w
 	c->token_id = token->id;
 	c->token_kind = token->kind;
 	c->read_only = token->read_only;
-	return become_account(c, token->account, INT64_MAX, why);
+	c->drop_only = token->drop_only;
+	e = become_account(c, token->account, INT64_MAX, why);
+	return e == ERR_OK && token->kind == TOKEN_GUEST ? become_guest(c, why) : e;
 }
 
 bool
 caller_has_full_reach(const struct caller *c)
 {
-	return !c->read_only && c->scope.n == 0;
+	return !c->read_only && !c->drop_only && c->scope.n == 0;
 }
 
 bool
@@ -179,6 +192,19 @@ caller_owns(const struct caller *c, uint64_t owner)
 		if (c->ids[i] == owner)
 			return true;
 	return false;
+}
+
+uint64_t
+caller_job_owner(const struct caller *c)
+{
+	return c->token_kind == TOKEN_GUEST ? c->token_id : c->principal;
+}
+
+bool
+caller_owns_job(const struct caller *c, uint64_t owner)
+{
+	return c->token_kind == TOKEN_GUEST ? owner == c->token_id
+					    : caller_owns(c, owner);
 }
 
 bool

@@ -33,7 +33,7 @@ struct caller {
 	/* By a token: 0, or its id and kind, and what it does not allow its owner. */
 	uint64_t token_id;
 	enum token_kind token_kind;
-	bool read_only;
+	bool read_only, drop_only;
 	struct path scope; /* nothing outside of it; .n 0: everywhere */
 	uint64_t principal; /* 0: anonymous, or a DN that owns nothing yet */
 	const uint64_t *ids; /* every identity that is the caller's, principal included */
@@ -80,6 +80,10 @@ bool caller_has_full_reach(const struct caller *c);
 bool caller_in_scope(const struct caller *c, struct path path);
 
 bool caller_owns(const struct caller *c, uint64_t owner);
+
+/* To whom a job of the caller's belongs: a guest's are his, not those of whose link it is. */
+uint64_t caller_job_owner(const struct caller *c);
+bool caller_owns_job(const struct caller *c, uint64_t owner);
 
 /* Member of one of these groups? Groups nobody knows have no members. */
 enum err caller_in_groups(struct caller *c, const struct node_groups *groups,

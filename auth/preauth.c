@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A token is base64url of 66 bytes, numbers big-endian:
+ * A token is base64url of 75 bytes, numbers big-endian:
  *
  *   version 1 | key id 1 | flags 1 | node or parent id 8 | identity 8 | expiry (ms) 6 |
- *   job 9 | HMAC-SHA256 of all that and of the path's SHA-256: 32
+ *   job 9 | token 9 | HMAC-SHA256 of all that and of the path's SHA-256: 32
  *
- * 66 is a multiple of three: 88 characters without a spare bit.
+ * 75 is a multiple of three: 100 characters without a spare bit.
  */
 #include "auth/preauth.h"
 
@@ -16,7 +16,7 @@
 #include "service/core/encode.h"
 #include "service/core/isotime.h"
 
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 enum { FLAG_WRITE = 1, FLAG_NEW_FILE = 2 };
 
@@ -28,7 +28,8 @@ enum {
 	AT_IDENTITY = 11,
 	AT_EXPIRY = 19,
 	AT_JOB = 25,
-	AT_MAC = 34,
+	AT_TOKEN = 34,
+	AT_MAC = 43,
 	TOKEN_SIZE = AT_MAC + SHA256_SIZE,
 };
 
@@ -86,6 +87,7 @@ preauth_make(const struct preauth_key *key, const struct preauth_grant *grant,
 	put_number(token + AT_IDENTITY, grant->identity, 8);
 	put_number(token + AT_EXPIRY, (uint64_t)grant->expires_ms, 6);
 	put_number(token + AT_JOB, grant->job, 9);
+	put_number(token + AT_TOKEN, grant->token, 9);
 	e = seal(key, token, path, token + AT_MAC, why);
 	if (e == ERR_OK)
 		base64url_encode(token, sizeof token, out);
@@ -114,6 +116,7 @@ grant_of(const uint8_t token[TOKEN_SIZE])
 	    .identity = get_number(token + AT_IDENTITY, 8),
 	    .expires_ms = (int64_t)get_number(token + AT_EXPIRY, 6),
 	    .job = get_number(token + AT_JOB, 9),
+	    .token = get_number(token + AT_TOKEN, 9),
 	};
 }
 

@@ -22,7 +22,7 @@
 #include "service/core/bytes.h"
 #include "service/core/err.h"
 
-enum { PREAUTH_SECRET_SIZE = 32, PREAUTH_TEXT_SIZE = 89 /* with the final NUL */ };
+enum { PREAUTH_SECRET_SIZE = 32, PREAUTH_TEXT_SIZE = 101 /* with the final NUL */ };
 
 struct preauth_key {
 	uint8_t id; /* unlike that of any other key still valid */
@@ -38,6 +38,8 @@ struct preauth_grant {
 	uint64_t node_id;
 	uint64_t parent_id; /* 0 when node_id is not */
 	uint64_t identity; /* 0: anonymous */
+	uint64_t
+	    token; /* of the identity's account: by which it was asked for; 0: none */
 	uint64_t job; /* whose bytes these are; 0: none */
 	int64_t expires_ms; /* the first moment it is not valid any more; not negative */
 };

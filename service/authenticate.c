@@ -8,6 +8,7 @@
 #include "service/core/clock.h"
 #include "service/op/ops.h"
 #include "service/op/sign_in.h"
+#include "service/op/token_words.h"
 
 enum { CHAIN_ARENA = 1024 * 1024 };
 
@@ -121,6 +122,20 @@ is_preauthorised(const struct op_call *call)
 	       bytes_starts(call->rest, BYTES("/preauth:"));
 }
 
+/* What was asked for with a token ends with it. */
+static enum err
+by_url_of_token(struct caller *caller, struct op_call *call)
+{
+	struct token token;
+	enum err e = tokens_get(call->env->reader, call->arena, call->grant.identity,
+	    call->grant.token, &token, &call->why);
+
+	if (e == ERR_NOT_FOUND || (e == ERR_OK && clock_wall_ms() >= token.expires_ms))
+		return errinfo_set(&call->why, ERR_DENIED,
+		    "the pre-authorised URL was made with a token that has ended");
+	return e == ERR_OK ? caller_from_token(caller, &token, &call->why) : e;
+}
+
 static enum err
 by_url(struct caller *caller, struct op_call *call)
 {
@@ -135,9 +150,11 @@ by_url(struct caller *caller, struct op_call *call)
 		e = preauth_open(space->preauth_keys, space->n_preauth_keys, token,
 		    path_show(call->arena, call->preauth_path), clock_wall_ms(),
 		    &call->grant, &call->why);
-	return e == ERR_OK
+	if (e != ERR_OK)
+		return e;
+	return call->grant.token == 0
 		   ? caller_from_identity(caller, call->grant.identity, &call->why)
-		   : e;
+		   : by_url_of_token(caller, call);
 }
 
 /* A page of somebody else's made the browser send this (architecture D51). */
@@ -262,9 +279,9 @@ by_cookie(struct authenticate *a, struct bytes text)
 	return ERR_OK;
 }
 
-/* .p NULL: none was sent. */
+/* .p NULL: none of that name was sent. `name` ends in "=". */
 static struct bytes
-session_cookie(const struct op_call *call)
+cookie(const struct op_call *call, struct bytes name)
 {
 	struct bytes text = op_header(call, "cookie");
 
@@ -272,11 +289,40 @@ session_cookie(const struct op_call *call)
 		struct bytes one = {text.p, bytes_find(text, ';')};
 		struct bytes pair = bytes_trim(one);
 
-		if (bytes_starts(pair, BYTES(SESSION_COOKIE "=")))
-			return bytes_skip(pair, sizeof(SESSION_COOKIE "=") - 1);
+		if (bytes_starts(pair, name))
+			return bytes_skip(pair, name.n);
 		text = bytes_skip(text, one.n < text.n ? one.n + 1 : one.n);
 	}
 	return (struct bytes){NULL, 0};
+}
+
+/* Below a link nothing else counts; before it is opened one is nobody. */
+static enum err
+by_link(struct authenticate *a)
+{
+	struct op_call *call = a->call;
+	struct bytes text = cookie(call, BYTES(GUEST_COOKIE "="));
+	char link[TOKEN_ID_DIGITS + 1];
+	struct token token;
+	enum err e;
+
+	if (text.p == NULL)
+		return ERR_OK;
+	e = token_open(call->env->reader, call->arena, text, 1U << TOKEN_GUEST,
+	    clock_wall_ms(), &token, &call->why);
+	if (e == ERR_OK) {
+		token_id_show(token.link, link);
+		if (!bytes_is(call->link, link))
+			e = errinfo_set(&call->why, ERR_NOT_AUTHENTICATED,
+			    "the cookie is of another link");
+	}
+	if (e == ERR_OK)
+		return caller_from_token(a->caller, &token, &call->why);
+	if (e != ERR_NOT_AUTHENTICATED)
+		return e;
+	a->caller->refused = call->why;
+	call->why = (struct errinfo){.code = ERR_OK};
+	return ERR_OK;
 }
 
 static void
@@ -299,6 +345,7 @@ void
 authenticate_caller(struct authenticate *a)
 {
 	struct bytes authorization = op_header(a->call, "authorization");
+	struct bytes session = cookie(a->call, BYTES(SESSION_COOKIE "="));
 	enum err e;
 
 	if (a->door == ROUTE_ADMIN) { /* the socket's mode and the peer's uid decided */
@@ -313,10 +360,12 @@ authenticate_caller(struct authenticate *a)
 		a->done(a, e);
 	else if (is_preauthorised(a->call))
 		a->done(a, by_url(a->caller, a->call));
+	else if (a->call->link.p != NULL)
+		a->done(a, by_link(a));
 	else if (authorization.p != NULL)
 		by_header(a, authorization);
-	else if (session_cookie(a->call).p != NULL)
-		a->done(a, by_cookie(a, session_cookie(a->call)));
+	else if (session.p != NULL)
+		a->done(a, by_cookie(a, session));
 	else
 		a->done(a, by_certificate(a->conn, a->trust, a->caller, a->call));
 }

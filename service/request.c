@@ -138,14 +138,32 @@ allow_field(struct request *r)
 	str_release(&list);
 }
 
+/* The client asks for everything below the link, and is told of it there. */
+static enum err
+name_us_below_link(struct request *r)
+{
+	struct op_call *call = &r->call;
+
+	call->base_url = arena_format(&r->arena, "%.*s/share/%.*s/vault",
+	    BYTES_ARG(call->root_url), BYTES_ARG(call->link));
+	return call->base_url.p == NULL
+		   ? errinfo_set(&call->why, ERR_NO_MEMORY, "no memory for a request")
+		   : ERR_OK;
+}
+
 static enum step
 route_it(struct request *r)
 {
 	const struct http_head *head = conn_head(r->conn);
 	struct op_call *call = &r->call;
-	enum err e = route_find(
-	    r->door, head->method, head->path, &r->route, &r->rest, &r->methods);
+	struct bytes path = head->path;
+	enum err e = ERR_OK;
 
+	if (r->door == ROUTE_PUBLIC && route_below_link(&path, &call->link))
+		e = name_us_below_link(r);
+	if (e == ERR_OK)
+		e = route_find(
+		    r->door, head->method, path, &r->route, &r->rest, &r->methods);
 	if (e == ERR_METHOD) {
 		allow_field(r);
 		return fail(r, errinfo_set(&call->why, e, "unsupported: HTTP %.*s",
@@ -197,6 +215,13 @@ authorize(struct request *r)
 	if (r->door == ROUTE_PUBLIC && service_mode_check(&r->call) != ERR_OK) {
 		op_fail(&r->call, ERR_OFFLINE);
 		return STEP_WAIT;
+	}
+	if (r->caller.token_kind == TOKEN_GUEST) {
+		if (r->call.op->guests == GUESTS_NEVER)
+			return fail(r, errinfo_set(&r->call.why, ERR_DENIED,
+					   "a link to share is not good for that"));
+		if (r->call.op->guests == GUESTS_AUDITED && !r->call.is_head)
+			r->call.audit = "share";
 	}
 	r->op_began = true;
 	if (!r->call.is_get && !r->call.is_head && r->call.audit == NULL)

@@ -2,6 +2,7 @@
 #include "service/route.h"
 
 #include "service/op/ops.h"
+#include "service/op/token_words.h"
 
 static const struct {
 	enum route_door door;
@@ -47,6 +48,27 @@ route_find(enum route_door door, enum method method, struct bytes path,
 		*allow_out |= r->methods;
 	}
 	return *allow_out != 0 ? ERR_METHOD : ERR_NOT_FOUND;
+}
+
+bool
+route_below_link(struct bytes *path, struct bytes *link_out)
+{
+	static const struct bytes prefix = {"/share/", 7};
+	struct bytes rest, link;
+
+	if (!bytes_starts(*path, prefix))
+		return false;
+	rest = bytes_skip(*path, prefix.n);
+	link = (struct bytes){rest.p, bytes_find(rest, '/')};
+	if (link.n != TOKEN_ID_DIGITS)
+		return false;
+	for (size_t i = 0; i < link.n; i++)
+		if (!(link.p[i] >= '0' && link.p[i] <= '9') &&
+		    !(link.p[i] >= 'a' && link.p[i] <= 'f'))
+			return false;
+	*link_out = link;
+	*path = link.n == rest.n ? BYTES("/") : bytes_skip(rest, link.n);
+	return true;
 }
 
 const struct op *

@@ -31,6 +31,12 @@ struct route {
 enum err route_find(enum route_door door, enum method method, struct bytes path,
     const struct route **out, struct bytes *rest_out, unsigned *allow_out) ERR_CHECKED;
 
+/*
+ * Below a link to share everything is there once more, for who opened it: "/share/LINK/x"
+ * is "/x". True, with the link's id in *link_out and the rest in *path, for such a path.
+ */
+bool route_below_link(struct bytes *path, struct bytes *link_out);
+
 /* The operation of the n-th row, NULL behind the last. */
 const struct op *route_op(size_t n);
 

@@ -26,7 +26,7 @@ enum { FORMAT_MAJOR = 1, FORMAT_MINOR = 0, FORMAT_SIZE = 2 + 3 * 8 };
 
 /* Feature bits this server understands, of each set. */
 static const uint64_t known_features[3] = {
-    STORE_SMALL | STORE_GROUP_ADMINS | STORE_PEOPLE, 0, 0};
+    STORE_SMALL | STORE_GROUP_ADMINS | STORE_PEOPLE | STORE_LINKS, 0, 0};
 
 struct store {
 	struct db *db;

@@ -2,7 +2,9 @@
 /*
  * Table (the value ends in a CRC32C over key and value):
  *   token  account id, token id   kind (1), read only (1), created (8), expires (8),
- *                                 SHA-256 (32), label text, path text
+ *                                 SHA-256 (32), label text, path text; of links and
+ *                                 guests also: drop only (1), link id (8), uses (8), most
+ *                                 uses (8), password text
  */
 #include "storage/tokens.h"
 
@@ -33,7 +35,13 @@ key_token(uint64_t account, uint64_t id)
 static bool
 is_kind(unsigned kind)
 {
-	return kind == TOKEN_SESSION || kind == TOKEN_LOGIN || kind == TOKEN_PERSONAL;
+	return kind >= TOKEN_SESSION && kind <= TOKEN_GUEST;
+}
+
+static bool
+is_sharing(enum token_kind kind)
+{
+	return kind == TOKEN_LINK || kind == TOKEN_GUEST;
 }
 
 static enum err
@@ -51,6 +59,13 @@ decode(uint64_t account, uint64_t id, struct bytes row, struct token *out,
 	hash = unpack_bytes(&in, SHA256_SIZE);
 	out->label = unpack_text(&in);
 	out->path = unpack_text(&in);
+	if (is_sharing(out->kind)) {
+		out->drop_only = unpack_u8(&in) != 0;
+		out->link = unpack_u64(&in);
+		out->uses = unpack_u64(&in);
+		out->uses_max = unpack_u64(&in);
+		out->password = unpack_text(&in);
+	}
 	if (in.failed || pack_left(&in) > 0 || !is_kind(kind))
 		return errinfo_set(why, ERR_DAMAGED, "a token of account %llu is damaged",
 		    (unsigned long long)account);
@@ -78,7 +93,12 @@ keep(struct arena *a, struct token *t, struct errinfo *why)
 {
 	t->label = arena_copy(a, t->label);
 	t->path = arena_copy(a, t->path);
-	return t->label.p == NULL || t->path.p == NULL ? no_memory(why) : ERR_OK;
+	if (t->password.n > 0)
+		t->password = arena_copy(a, t->password);
+	return t->label.p == NULL || t->path.p == NULL ||
+		       (t->password.n > 0 && t->password.p == NULL)
+		   ? no_memory(why)
+		   : ERR_OK;
 }
 
 enum err
@@ -180,59 +200,48 @@ delete_one(struct write *w, const struct token *t, struct errinfo *why)
 	return db_delete(w->txn, DB_TOKEN, key_bytes(&key), why);
 }
 
+/* Made by a person, and not to go before its time. */
+static bool
+is_made(enum token_kind kind)
+{
+	return kind == TOKEN_PERSONAL || kind == TOKEN_LINK;
+}
+
 /* What has ended goes, and the first to end when there are too many of the kind. */
 static enum err
-make_room(struct tokens_add *r, struct write *w)
+make_room(struct write *w, const struct token *t, uint64_t most, struct errinfo *why)
 {
-	struct errinfo *why = &r->change.why;
 	const struct token *soonest = NULL;
 	struct token *there;
 	uint64_t same = 0;
 	size_t n;
-	enum err e = list_in(w->txn, &w->arena, r->token.account, &there, &n, why);
+	enum err e = list_in(w->txn, &w->arena, t->account, &there, &n, why);
 
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		if (there[i].expires_ms <= r->token.created_ms) {
+		if (there[i].expires_ms <= t->created_ms) {
 			e = delete_one(w, &there[i], why);
 			continue;
 		}
-		if (there[i].kind != r->token.kind)
+		if (there[i].kind != t->kind)
 			continue;
 		same++;
 		if (soonest == NULL || there[i].expires_ms < soonest->expires_ms)
 			soonest = &there[i];
 	}
-	if (e != ERR_OK || same < r->most)
+	if (e != ERR_OK || same < most)
 		return e;
-	if (r->token.kind == TOKEN_PERSONAL || soonest == NULL)
+	if (is_made(t->kind) || soonest == NULL)
 		return errinfo_set(why, ERR_CONFLICT,
-		    "the account has %llu tokens, which is the limit: revoke one",
-		    (unsigned long long)same);
+		    "the account has %llu %s, which is the limit: revoke one",
+		    (unsigned long long)same, t->kind == TOKEN_LINK ? "links" : "tokens");
 	return delete_one(w, soonest, why);
 }
 
 static enum err
-apply_add(struct change *change, struct write *w)
+put(struct write *w, const struct token *t, struct errinfo *why)
 {
-	struct tokens_add *r = container_of(change, struct tokens_add, change);
-	const struct token *t = &r->token;
 	struct key key = key_token(t->account, t->id);
-	struct bytes there;
-	enum err e;
 
-	if (t->label.n > TOKEN_LABEL_MAX || t->path.n > TOKEN_PATH_MAX)
-		return errinfo_set(&change->why, ERR_INVALID_ARGUMENT,
-		    "the label (limit %d) or the path (limit %d) of a token is too long",
-		    TOKEN_LABEL_MAX, TOKEN_PATH_MAX);
-	e = db_get(w->txn, DB_TOKEN, key_bytes(&key), &there, &change->why);
-	if (e == ERR_OK)
-		return errinfo_set(&change->why, ERR_CONFLICT, "a token's id is taken");
-	if (e == ERR_NOT_FOUND)
-		e = store_need(w, STORE_PEOPLE, &change->why);
-	if (e == ERR_OK)
-		e = make_room(r, w);
-	if (e != ERR_OK)
-		return e;
 	str_clear(&w->record);
 	pack_u8(&w->record, t->kind);
 	pack_u8(&w->record, t->read_only);
@@ -241,7 +250,96 @@ apply_add(struct change *change, struct write *w)
 	str_add(&w->record, (struct bytes){(const char *)t->hash, sizeof t->hash});
 	pack_text(&w->record, t->label);
 	pack_text(&w->record, t->path);
-	return row_put(w->txn, DB_TOKEN, &key, &w->record, &change->why);
+	if (is_sharing(t->kind)) {
+		pack_u8(&w->record, t->drop_only);
+		pack_u64(&w->record, t->link);
+		pack_u64(&w->record, t->uses);
+		pack_u64(&w->record, t->uses_max);
+		pack_text(&w->record, t->password);
+	}
+	return row_put(w->txn, DB_TOKEN, &key, &w->record, why);
+}
+
+/* One that is not there yet. */
+static enum err
+put_new(struct write *w, const struct token *t, uint64_t most, struct errinfo *why)
+{
+	struct key key = key_token(t->account, t->id);
+	struct bytes there;
+	enum err e = db_get(w->txn, DB_TOKEN, key_bytes(&key), &there, why);
+
+	if (e == ERR_OK)
+		return errinfo_set(why, ERR_CONFLICT, "a token's id is taken");
+	if (e == ERR_NOT_FOUND)
+		e = store_need(w, is_sharing(t->kind) ? STORE_LINKS : STORE_PEOPLE, why);
+	if (e == ERR_OK)
+		e = make_room(w, t, most, why);
+	return e == ERR_OK ? put(w, t, why) : e;
+}
+
+static enum err
+apply_add(struct change *change, struct write *w)
+{
+	struct tokens_add *r = container_of(change, struct tokens_add, change);
+	const struct token *t = &r->token;
+
+	if (t->label.n > TOKEN_LABEL_MAX || t->path.n > TOKEN_PATH_MAX)
+		return errinfo_set(&change->why, ERR_INVALID_ARGUMENT,
+		    "the label (limit %d) or the path (limit %d) of a token is too long",
+		    TOKEN_LABEL_MAX, TOKEN_PATH_MAX);
+	return put_new(w, t, r->most, &change->why);
+}
+
+static enum err
+load(struct write *w, uint64_t account, uint64_t id, struct token *out,
+    struct errinfo *why)
+{
+	struct key key = key_token(account, id);
+	struct bytes row;
+	enum err e = row_get(w->txn, DB_TOKEN, &key, &row, why);
+
+	if (e == ERR_OK)
+		e = decode(account, id, row, out, why);
+	return e == ERR_OK ? keep(&w->arena, out, why) : e;
+}
+
+static enum err
+check_link(const struct token *link, int64_t now_ms, struct errinfo *why)
+{
+	if (link->kind != TOKEN_LINK)
+		return errinfo_set(why, ERR_NOT_FOUND, "no such link");
+	if (now_ms >= link->expires_ms)
+		return errinfo_set(why, ERR_DENIED, "the link has ended");
+	if (link->uses_max != 0 && link->uses >= link->uses_max)
+		return errinfo_set(why, ERR_DENIED,
+		    "the link was opened %llu times, which is its limit",
+		    (unsigned long long)link->uses);
+	return ERR_OK;
+}
+
+static enum err
+apply_open_link(struct change *change, struct write *w)
+{
+	struct tokens_open_link *r =
+	    container_of(change, struct tokens_open_link, change);
+	struct token *guest = &r->guest, link;
+	enum err e = load(w, guest->account, guest->link, &link, &change->why);
+
+	if (e == ERR_OK)
+		e = check_link(&link, guest->created_ms, &change->why);
+	if (e != ERR_OK)
+		return e == ERR_NOT_FOUND ? errinfo_set(&change->why, e, "no such link")
+					  : e;
+	link.uses++;
+	guest->kind = TOKEN_GUEST;
+	guest->read_only = link.read_only;
+	guest->drop_only = link.drop_only;
+	guest->label = link.label;
+	guest->path = link.path;
+	if (guest->expires_ms > link.expires_ms)
+		guest->expires_ms = link.expires_ms;
+	e = put(w, &link, &change->why);
+	return e == ERR_OK ? put_new(w, guest, r->most, &change->why) : e;
 }
 
 enum err
@@ -256,15 +354,31 @@ tokens_write_remove_all(struct write *w, uint64_t account, struct errinfo *why)
 	return e;
 }
 
+/* A token, and if it is a link those who came by it. */
+static enum err
+remove_with_guests(struct write *w, uint64_t account, uint64_t id, struct errinfo *why)
+{
+	struct token *there;
+	bool found = false;
+	size_t n;
+	enum err e = list_in(w->txn, &w->arena, account, &there, &n, why);
+
+	for (size_t i = 0; e == ERR_OK && i < n; i++)
+		if (there[i].id == id || there[i].link == id) {
+			found |= there[i].id == id;
+			e = delete_one(w, &there[i], why);
+		}
+	return e != ERR_OK || found ? e
+				    : errinfo_set(why, ERR_NOT_FOUND, "no such token");
+}
+
 static enum err
 apply_remove(struct change *change, struct write *w)
 {
 	struct tokens_remove *r = container_of(change, struct tokens_remove, change);
-	struct token one = {.account = r->account, .id = r->id};
-	enum err e = r->id == 0 ? tokens_write_remove_all(w, r->account, &change->why)
-				: delete_one(w, &one, &change->why);
 
-	return e == ERR_NOT_FOUND ? errinfo_set(&change->why, e, "no such token") : e;
+	return r->id == 0 ? tokens_write_remove_all(w, r->account, &change->why)
+			  : remove_with_guests(w, r->account, r->id, &change->why);
 }
 
 void
@@ -278,5 +392,12 @@ void
 tokens_remove(struct store *store, struct tokens_remove *r)
 {
 	r->change.apply = apply_remove;
+	store_submit(store, &r->change);
+}
+
+void
+tokens_open_link(struct store *store, struct tokens_open_link *r)
+{
+	r->change.apply = apply_open_link;
 	store_submit(store, &r->change);
 }

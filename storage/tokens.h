@@ -24,6 +24,10 @@ enum token_kind {
 	TOKEN_SESSION = 1, /* of the web page: a cookie */
 	TOKEN_LOGIN = 2, /* given for a password */
 	TOKEN_PERSONAL = 3, /* made and named by its owner */
+	TOKEN_LINK =
+	    4, /* a link to share: opened for a TOKEN_GUEST, else good for nothing */
+	TOKEN_GUEST =
+	    5, /* of somebody who opened one: in its owner's name, for its path */
 };
 
 struct token {
@@ -35,6 +39,11 @@ struct token {
 	struct bytes label;
 	struct bytes
 	    path; /* what it is good for, as path_show writes it; .n 0: everything */
+	/* Of links and guests. */
+	bool drop_only; /* new files right below the path, and nothing else */
+	uint64_t link; /* of a guest: the link's id */
+	uint64_t uses, uses_max; /* of a link: how often it was opened; 0: no limit */
+	struct bytes password; /* of a link, hashed; .n 0: none is asked for */
 };
 
 /* ERR_NOT_FOUND; an expired one is there still. */
@@ -55,7 +64,22 @@ struct tokens_add {
 };
 void tokens_add(struct store *store, struct tokens_add *r);
 
-/* One, or all of an account (`id` 0). ERR_NOT_FOUND: no such one. */
+/*
+ * Somebody opens the link `link`: counts it, and adds `guest`, whose path, rights and end
+ * are the link's, or an earlier end if it has one. ERR_NOT_FOUND: no such link.
+ * ERR_DENIED: it has ended, or was opened as often as it may be.
+ */
+struct tokens_open_link {
+	struct change change;
+	struct token guest; /* account, link, created_ms, expires_ms, id, hash */
+	uint64_t most; /* guests of one account */
+};
+void tokens_open_link(struct store *store, struct tokens_open_link *r);
+
+/*
+ * One, or all of an account (`id` 0); with a link go its guests. ERR_NOT_FOUND: no such
+ * one.
+ */
 struct tokens_remove {
 	struct change change;
 	uint64_t account, id;

@@ -117,7 +117,7 @@ may_use(const struct caller *caller, const struct job_entry *entry)
 	if (caller->is_admin || (owner->id == 0 && owner->key.n == 0))
 		return true;
 	if (owner->id != 0)
-		return caller_owns(caller, owner->id);
+		return caller_owns_job(caller, owner->id);
 	return !caller->is_anonymous && caller->dn_key.p != NULL &&
 	       bytes_eq(caller->dn_key, owner->key);
 }
@@ -306,7 +306,7 @@ list(struct jobs *jobs, struct job_ask *ask)
 {
 	const struct caller *c = ask->caller;
 	struct bytes key = c->principal == 0 ? c->dn_key : (struct bytes){NULL, 0};
-	struct job_owner *owner = job_table_owner(&jobs->table, c->principal, key);
+	struct job_owner *owner = job_table_owner(&jobs->table, caller_job_owner(c), key);
 	struct job *out;
 	enum err e = ERR_OK;
 

@@ -144,12 +144,13 @@ jobs_moved_by(struct jobs *jobs, const struct caller *caller, struct bytes await
 	    caller->principal == 0 ? caller->dn_key : (struct bytes){NULL, 0};
 	struct moved *m;
 
-	if (jobs->awaited[hash_of(caller->principal, key, awaits) % JOBS_AWAITED] == 0)
+	if (jobs->awaited[hash_of(caller_job_owner(caller), key, awaits) %
+			  JOBS_AWAITED] == 0)
 		return;
 	m = calloc(1, sizeof *m + key.n + awaits.n);
 	if (m == NULL)
 		return;
-	m->owner = caller->principal;
+	m->owner = caller_job_owner(caller);
 	m->n_key = key.n;
 	m->n_awaits = awaits.n;
 	if (key.n > 0)

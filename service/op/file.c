@@ -18,6 +18,7 @@ file_preauth_url(struct op_call *call, const struct op_target *target, bool writ
 	    .node_id = target->exists ? op_leaf(target)->id : 0,
 	    .parent_id = target->exists ? 0 : op_leaf(target)->id,
 	    .identity = call->caller->principal,
+	    .token = call->caller->token_id,
 	    .job = job,
 	    .expires_ms =
 		clock_wall_ms() + (int64_t)call->env->settings->preauth_lifetime,

@@ -35,7 +35,7 @@ job_set_owner(const struct op_call *call, struct job *job)
 {
 	const struct caller *c = call->caller;
 
-	job->owner = c->principal;
+	job->owner = caller_job_owner(c);
 	if (c->is_anonymous)
 		return;
 	job->owner_name = c->name;

@@ -99,10 +99,18 @@ struct op_reply {
 
 struct op_call;
 
+/* May it be asked for by who came by a link to share? */
+enum op_guests {
+	GUESTS_NEVER,
+	GUESTS_MAY,
+	GUESTS_AUDITED, /* and each time is a line in the audit log */
+};
+
 struct op {
 	const char *name;
 	const char
 	    *audit; /* what its changes are in the audit log; NULL: nothing there */
+	enum op_guests guests;
 	void (*check)(struct op_call *call); /* NULL: op_pass */
 	void (*run)(struct op_call *call);
 	void (*release)(struct op_call *call); /* NULL: nothing to release */
@@ -125,7 +133,8 @@ struct op_call {
 	struct bytes url_path; /* whole and raw: "/vault/nodes/a%20b" */
 	struct bytes rest; /* raw, behind the route's prefix: "/a%20b" */
 	struct bytes base_url; /* "https://localhost:8443/vault" as the client calls us */
-	struct bytes root_url; /* the same without "/vault" */
+	struct bytes root_url; /* the same without "/vault", and without a link */
+	struct bytes link; /* below /share/LINK: its id in hex; .p NULL: elsewhere */
 	struct bytes query; /* raw; .p NULL: none */
 	const struct op_param *params;
 	size_t n_params;

@@ -8,6 +8,7 @@
 #include "auth/passwords.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
+#include "service/core/isotime.h"
 #include "service/core/log.h"
 #include "service/op/new_password.h"
 #include "service/op/op_json_private.h"
@@ -21,6 +22,8 @@ means_of(const struct op_call *call)
 		return "nothing";
 	if (call->caller->token_kind == TOKEN_SESSION)
 		return "session";
+	if (call->caller->token_kind == TOKEN_GUEST)
+		return "link";
 	if (call->caller->token_id != 0)
 		return "token";
 	return call->caller->dn.p != NULL ? "certificate" : "password";
@@ -46,19 +49,41 @@ add_texts(struct op_call *call, json_t *object)
 	(void)json_object_set_new(object, "dns", dns);
 }
 
+/* What is shared by the link whose page this is; to who has opened it. */
+static json_t *
+link_seen(struct op_call *call)
+{
+	const struct caller *c = call->caller;
+	char expires[ISOTIME_SIZE];
+	struct token token;
+
+	if (c->token_kind != TOKEN_GUEST ||
+	    tokens_get(call->env->reader, call->arena, c->principal, c->token_id, &token,
+		NULL) != ERR_OK)
+		return json_pack("{s:o,s:b}", "id", op_json_text(call->link), "open", 0);
+	isotime_format(token.expires_ms, expires);
+	return json_pack("{s:o,s:b,s:o,s:o,s:s,s:s}", "id", op_json_text(call->link),
+	    "open", 1, "path", op_json_text(token.path), "label",
+	    op_json_text(token.label), "access", token.drop_only ? "drop" : "read",
+	    "expires", expires);
+}
+
 json_t *
 account_own(struct op_call *call)
 {
 	const struct settings *s = call->env->settings;
 	const struct caller *c = call->caller;
 	json_t *object = json_pack("{s:o,s:s,s:b,s:b,s:o,s:o,s:s,s:b}", "name",
-	    c->is_anonymous ? json_null() : op_json_text(c->name), "by", means_of(call),
-	    "admin", c->is_admin, "limited", !caller_has_all_rights(c), "authority",
+	    c->is_anonymous || call->link.p != NULL ? json_null() : op_json_text(c->name),
+	    "by", means_of(call), "admin", c->is_admin, "limited",
+	    !caller_has_all_rights(c), "authority",
 	    op_json_text(call->env->space->names.authority), "groups",
 	    op_json_text(call->env->space->group_authority), "registration",
 	    s->registration, "certificates", call->env->space->issuer != NULL);
 
-	if (object != NULL)
+	if (object != NULL && call->link.p != NULL)
+		(void)json_object_set_new(object, "link", link_seen(call));
+	else if (object != NULL)
 		add_texts(call, object);
 	return object;
 }

@@ -12,9 +12,6 @@
 /* Who the caller is and what the page needs to know first; NULL without memory. */
 json_t *account_own(struct op_call *call);
 
-/* The parameter `days` of a new token. ERR_INVALID_ARGUMENT. */
-enum err token_read_days(struct op_call *call, uint64_t *out) ERR_CHECKED;
-
 /*
  * Only for the owner of an account, with a credential that allows all he may do, and that
  * is no token of a program. The reason is in call->why.

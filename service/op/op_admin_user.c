@@ -14,6 +14,7 @@
 #include "service/op/op_admin_private.h"
 #include "service/op/op_json_private.h"
 #include "service/op/ops.h"
+#include "service/op/token_words.h"
 
 enum { LIST_PAGE = 1000, DAY_MS = 86400000 };
 
@@ -222,8 +223,10 @@ static void
 make_token(struct state *s, struct bytes label)
 {
 	int64_t now = clock_wall_ms();
+	const struct settings *settings = s->call->env->settings;
 	uint64_t days;
-	enum err e = token_read_days(s->call, &days);
+	enum err e = token_read_days(
+	    s->call, settings->token_days, settings->token_days_max, &days);
 
 	if (e != ERR_OK) {
 		op_fail(s->call, e);
@@ -236,7 +239,7 @@ make_token(struct state *s, struct bytes label)
 		.created_ms = now,
 		.expires_ms = now + (int64_t)days * DAY_MS,
 		.label = label},
-	    .most = s->call->env->settings->tokens_per_account,
+	    .most = settings->tokens_per_account,
 	};
 	e = token_make(&s->token.token, s->text, &s->call->why);
 	if (e == ERR_OK)

@@ -256,6 +256,7 @@ run(struct op_call *call)
 		return;
 	}
 	if (call->preauthorised && !call->is_head &&
+	    call->caller->token_kind != TOKEN_GUEST &&
 	    !caller_owns(call->caller, op_leaf(&target)->owner))
 		call->audit = "read";
 	if (!call->preauthorised && !call->is_head)
@@ -266,4 +267,5 @@ run(struct op_call *call)
 		send_file(call, op_leaf(&target), &blob);
 }
 
-const struct op op_file_get = {.name = "file-get", .run = run, .release = cutout_release};
+const struct op op_file_get = {
+    .name = "file-get", .guests = GUESTS_AUDITED, .run = run, .release = cutout_release};

@@ -248,5 +248,8 @@ release(struct op_call *call)
 		mirror_put_abandon(s->put);
 }
 
-const struct op op_file_put = {
-    .name = "file-put", .check = check, .run = run, .release = release};
+const struct op op_file_put = {.name = "file-put",
+    .guests = GUESTS_AUDITED,
+    .check = check,
+    .run = run,
+    .release = release};

@@ -207,4 +207,4 @@ run(struct op_call *call)
 		node_reply(call, 200, &target, ask.detail);
 }
 
-const struct op op_node_get = {.name = "node-get", .run = run};
+const struct op op_node_get = {.name = "node-get", .guests = GUESTS_MAY, .run = run};

@@ -100,7 +100,7 @@ run(struct op_call *call)
 		return;
 	}
 	s->call = call;
-	if (!call->is_head)
+	if (!call->is_head && call->caller->token_kind != TOKEN_GUEST)
 		call->audit = "read";
 	s->ask = (struct job_ask){
 	    .verb = call->is_head ? JOB_ASK_GET : JOB_ASK_BEGIN,
@@ -115,4 +115,4 @@ run(struct op_call *call)
 	jobs_ask(call->env->jobs, &s->ask);
 }
 
-const struct op op_package = {.name = "package", .run = run};
+const struct op op_package = {.name = "package", .guests = GUESTS_AUDITED, .run = run};

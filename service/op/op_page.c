@@ -67,7 +67,7 @@ add_policy(struct op_call *call)
 		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		hash));
 	op_reply_field(call, "X-Content-Type-Options", BYTES("nosniff"));
-	op_reply_field(call, "Referrer-Policy", BYTES("no-referrer"));
+	op_reply_field(call, "Referrer-Policy", BYTES("same-origin"));
 	op_reply_field(call, "Cross-Origin-Opener-Policy", BYTES("same-origin"));
 }
 
@@ -119,5 +119,5 @@ run_file(struct op_call *call)
 	op_finish(call);
 }
 
-const struct op op_page = {.name = "page", .run = run_page};
-const struct op op_ui = {.name = "ui", .run = run_file};
+const struct op op_page = {.name = "page", .guests = GUESTS_MAY, .run = run_page};
+const struct op op_ui = {.name = "ui", .guests = GUESTS_MAY, .run = run_file};

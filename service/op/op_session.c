@@ -168,4 +168,5 @@ run_session(struct op_call *call)
 	}
 }
 
-const struct op op_session = {.name = "session", .run = run_session};
+const struct op op_session = {
+    .name = "session", .guests = GUESTS_MAY, .run = run_session};

@@ -7,15 +7,15 @@
 #include "auth/token.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
-#include "service/core/encode.h"
 #include "service/core/isotime.h"
 #include "service/core/log.h"
 #include "service/op/op_account_private.h"
 #include "service/op/op_json_private.h"
 #include "service/op/ops.h"
 #include "service/op/target.h"
+#include "service/op/token_words.h"
 
-enum { DAY_MS = 86400000, ID_BYTES = 8 };
+enum { DAY_MS = 86400000 };
 
 struct state {
 	struct op_call *call;
@@ -37,12 +37,13 @@ static json_t *
 token_object(struct op_call *call, const struct token *t)
 {
 	char created[ISOTIME_SIZE], expires[ISOTIME_SIZE];
-	struct bytes id = arena_format(call->arena, "%016llx", (unsigned long long)t->id);
+	char id[TOKEN_ID_DIGITS + 1];
 
+	token_id_show(t->id, id);
 	isotime_format(t->created_ms, created);
 	isotime_format(t->expires_ms, expires);
-	return json_pack("{s:o,s:s,s:o,s:o,s:s,s:s,s:s,s:b}", "id", op_json_text(id),
-	    "kind", kind_name(t->kind), "label", op_json_text(t->label), "path",
+	return json_pack("{s:s,s:s,s:o,s:o,s:s,s:s,s:s,s:b}", "id", id, "kind",
+	    kind_name(t->kind), "label", op_json_text(t->label), "path",
 	    op_json_text(t->path), "access", t->read_only ? "read" : "write", "created",
 	    created, "expires", expires, "current", t->id == call->caller->token_id);
 }
@@ -59,7 +60,7 @@ list(struct state *s)
 	    call->env->reader, call->arena, s->account.id, &tokens, &n, &call->why);
 
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
-		if (tokens[i].expires_ms > now)
+		if (tokens[i].expires_ms > now && tokens[i].kind <= TOKEN_PERSONAL)
 			(void)json_array_append_new(
 			    array, token_object(call, &tokens[i]));
 	if (e == ERR_OK) {
@@ -92,22 +93,6 @@ added(struct change *change)
 	op_reply_json(call, 201, object);
 }
 
-enum err
-token_read_days(struct op_call *call, uint64_t *out)
-{
-	const struct settings *s = call->env->settings;
-	struct bytes text = op_param(call, "days");
-
-	*out = s->token_days < s->token_days_max ? s->token_days : s->token_days_max;
-	if (text.p == NULL)
-		return ERR_OK;
-	if (!bytes_u64(text, out) || *out == 0 || *out > s->token_days_max)
-		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "days: '%.*s' is not a number from 1 to %llu", BYTES_ARG(text),
-		    (unsigned long long)s->token_days_max);
-	return ERR_OK;
-}
-
 static enum err
 read_access(struct op_call *call, bool *read_only_out)
 {
@@ -125,23 +110,13 @@ static enum err
 read_scope(struct op_call *call, struct bytes *out)
 {
 	struct path path;
-	struct str text;
 	enum err e;
 
 	*out = BYTES("");
 	if (op_param(call, "path").p == NULL)
 		return ERR_OK;
 	e = op_parse_path(call, op_param(call, "path"), &path);
-	if (e != ERR_OK)
-		return e;
-	str_init(&text, TOKEN_PATH_MAX);
-	path_encode(&text, path);
-	*out = str_failed(&text) ? (struct bytes){NULL, 0}
-				 : arena_copy(call->arena, str_bytes(&text));
-	str_release(&text);
-	return out->p == NULL ? errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-				    "path: longer than %d bytes", TOKEN_PATH_MAX)
-			      : ERR_OK;
+	return e == ERR_OK ? token_write_path(call, path, out) : e;
 }
 
 static void
@@ -149,24 +124,24 @@ make(struct state *s)
 {
 	struct op_call *call = s->call;
 	struct token *t = &s->add.token;
-	struct bytes label = op_param(call, "label");
+	const struct settings *settings = call->env->settings;
 	uint64_t days;
-	enum err e = token_read_days(call, &days);
+	enum err e =
+	    token_read_days(call, settings->token_days, settings->token_days_max, &days);
 
 	s->add = (struct tokens_add){
 	    .change = {.loop = call->env->loop, .done = added},
 	    .token = {.account = s->account.id,
 		.kind = TOKEN_PERSONAL,
-		.created_ms = clock_wall_ms(),
-		.label = label.p == NULL ? BYTES("") : label},
-	    .most = call->env->settings->tokens_per_account,
+		.created_ms = clock_wall_ms()},
+	    .most = settings->tokens_per_account,
 	};
 	if (e == ERR_OK)
 		e = read_access(call, &t->read_only);
 	if (e == ERR_OK)
 		e = read_scope(call, &t->path);
-	if (e == ERR_OK && !utf8_valid(t->label))
-		e = errinfo_set(&call->why, ERR_INVALID_ARGUMENT, "label: not UTF-8");
+	if (e == ERR_OK)
+		e = token_read_label(call, &t->label);
 	if (e == ERR_OK)
 		e = token_make(t, s->text, &call->why);
 	if (e != ERR_OK) {
@@ -196,25 +171,19 @@ static void
 revoke_token(struct state *s)
 {
 	struct op_call *call = s->call;
-	struct bytes text = bytes_skip(call->rest, 1);
-	uint8_t raw[ID_BYTES];
-	uint64_t id = 0;
+	uint64_t id;
+	enum err e = token_id_read(call, bytes_skip(call->rest, 1), &id);
 
-	if (text.n != sizeof raw * 2 || !hex_decode(text, raw, sizeof raw)) {
-		op_fail(call, errinfo_set(&call->why, ERR_NOT_FOUND, "no such token"));
+	if (e != ERR_OK) {
+		op_fail(call, e);
 		return;
 	}
-	for (size_t i = 0; i < sizeof raw; i++)
-		id = id << 8 | raw[i];
 	s->remove = (struct tokens_remove){
 	    .change = {.loop = call->env->loop, .done = removed},
 	    .account = s->account.id,
 	    .id = id,
 	};
-	if (id == 0)
-		op_fail(call, errinfo_set(&call->why, ERR_NOT_FOUND, "no such token"));
-	else
-		tokens_remove(call->env->store, &s->remove);
+	tokens_remove(call->env->store, &s->remove);
 }
 
 static void

@@ -95,21 +95,14 @@ negotiate_now(struct op_call *call, const struct transfer_doc *doc, struct job *
 	return ERR_OK;
 }
 
+/* A job for s->doc, which has all it asks for at once. */
 static void
-negotiate_document(struct op_call *call)
+make_job(struct state *s)
 {
-	struct state *s = make_state(call, JOB_ASK_CREATE, created);
-	struct job *job;
-	enum err e =
-	    s == NULL ? ERR_NO_MEMORY
-		      : transfer_xml_parse(call->arena, call->body,
-			    call->env->settings->transfer_xml_max, &s->doc, &call->why);
+	struct op_call *call = s->call;
+	struct job *job = &s->ask.job;
+	enum err e;
 
-	if (e != ERR_OK) {
-		op_fail(call, e);
-		return;
-	}
-	job = &s->ask.job;
 	job->list = JOB_LIST_SYNC;
 	job_set_owner(call, job);
 	e = job_set_run_id(call, job);
@@ -123,7 +116,61 @@ negotiate_document(struct op_call *call)
 		op_fail(call, e);
 }
 
+static void
+negotiate_document(struct op_call *call)
+{
+	struct state *s = make_state(call, JOB_ASK_CREATE, created);
+	enum err e =
+	    s == NULL ? ERR_NO_MEMORY
+		      : transfer_xml_parse(call->arena, call->body,
+			    call->env->settings->transfer_xml_max, &s->doc, &call->why);
+
+	if (e == ERR_OK)
+		make_job(s);
+	else
+		op_fail(call, e);
+}
+
 /* Parameters */
+
+/* TARGET as often as there is one, and RESPONSEFORMAT. */
+static enum err
+package_from_params(struct op_call *call, struct transfer_doc *doc)
+{
+	size_t n = op_param_count(call, "TARGET");
+	struct bytes *targets = arena_array(call->arena, struct bytes, n + 1);
+	struct transfer_param *param = arena_new(call->arena, struct transfer_param);
+
+	if (targets == NULL || param == NULL)
+		return errinfo_set(&call->why, ERR_NO_MEMORY, "too many parameters");
+	doc->targets = targets;
+	doc->n_targets = 0;
+	for (size_t i = 0; i < call->n_params; i++)
+		if (bytes_caseeq(call->params[i].name, BYTES("TARGET")))
+			targets[doc->n_targets++] = call->params[i].value;
+	*param = (struct transfer_param){
+	    BYTES(CORE "format"), op_param(call, "RESPONSEFORMAT")};
+	if (param->value.p != NULL)
+		doc->view.params = (struct transfer_params){param, 1};
+	return ERR_OK;
+}
+
+/* The form of a page: an archive of several nodes needs a job as with a document. */
+static void
+package_by_params(struct op_call *call, const struct transfer_doc *doc)
+{
+	struct state *s = make_state(call, JOB_ASK_CREATE, created);
+	enum err e = ERR_NO_MEMORY;
+
+	if (s != NULL) {
+		s->doc = *doc;
+		e = package_from_params(call, &s->doc);
+	}
+	if (e == ERR_OK)
+		make_job(s);
+	else
+		op_fail(call, e);
+}
 
 static enum err
 view_from_params(struct op_call *call, struct transfer_doc *doc)
@@ -209,8 +256,9 @@ is_about_node(enum err e)
 static void
 negotiate_params(struct op_call *call)
 {
-	static const char *const once[] = {
-	    "TARGET", "DIRECTION", "VIEW", "cutout", "SECURITYMETHOD", "REQUEST", NULL};
+	static const char *const target_once[] = {"TARGET", NULL};
+	static const char *const once[] = {"DIRECTION", "VIEW", "cutout",
+	    "RESPONSEFORMAT", "SECURITYMETHOD", "REQUEST", NULL};
 	struct transfer_doc doc;
 	struct negotiation n;
 	struct bytes url;
@@ -218,6 +266,12 @@ negotiate_params(struct op_call *call)
 
 	if (e == ERR_OK)
 		e = doc_from_params(call, &doc);
+	if (e == ERR_OK && package_asked(&doc)) {
+		package_by_params(call, &doc);
+		return;
+	}
+	if (e == ERR_OK)
+		e = op_params_once(call, target_once);
 	if (e != ERR_OK) {
 		op_fail(call, e);
 		return;
@@ -257,7 +311,8 @@ run_sync(struct op_call *call)
 		negotiate_params(call);
 }
 
-const struct op op_transfer_sync = {.name = "transfer-sync", .run = run_sync};
+const struct op op_transfer_sync = {
+    .name = "transfer-sync", .guests = GUESTS_MAY, .run = run_sync};
 
 /* Details */
 
@@ -385,4 +440,5 @@ run_details(struct op_call *call)
 	jobs_ask(call->env->jobs, &s->ask);
 }
 
-const struct op op_transfer_details = {.name = "transfer-details", .run = run_details};
+const struct op op_transfer_details = {
+    .name = "transfer-details", .guests = GUESTS_MAY, .run = run_details};

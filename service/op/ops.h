@@ -26,11 +26,13 @@ extern const struct op op_capabilities;
 extern const struct op op_certificate;
 extern const struct op op_cred_capabilities;
 extern const struct op op_account;
+extern const struct op op_links;
 extern const struct op op_login;
 extern const struct op op_page;
 extern const struct op op_public_health;
 extern const struct op op_register;
 extern const struct op op_session;
+extern const struct op op_share_open; /* below a link only */
 extern const struct op op_tokens;
 extern const struct op op_ui;
 extern const struct op op_file_get;

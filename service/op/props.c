@@ -185,10 +185,11 @@ groups(struct arena *a, const struct node_groups *g)
 static struct bytes
 owner_name(struct op_call *call, struct arena *a, uint64_t owner)
 {
+	const struct caller *c = call->caller;
 	struct identity_facts facts;
 
-	if (!call->caller->is_anonymous && owner == call->caller->principal)
-		return call->caller->name;
+	if (!c->is_anonymous && c->token_kind != TOKEN_GUEST && owner == c->principal)
+		return c->name;
 	if (accounts_identity(call->env->reader, a, owner, &facts, NULL) != ERR_OK)
 		return BYTES("");
 	return facts.name;

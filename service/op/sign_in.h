@@ -13,6 +13,8 @@
 
 /* The web page's; the prefix makes browsers hold it to this host, TLS and every path. */
 #define SESSION_COOKIE "__Host-quartet"
+/* Of who opened a link to share: sent below that link's path only. */
+#define GUEST_COOKIE "__Secure-quartet-share"
 
 /*
  * Who listens on the way shall not learn a password or a token (architecture D38): only by

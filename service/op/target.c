@@ -116,6 +116,7 @@ op_judge(struct op_call *call, const struct nodes_trail *trail, struct path path
 	    .is_admin = call->caller->is_admin,
 	    .grant_by_owner = call->env->settings->permissions_by[0] == 'o',
 	    .read_only = call->caller->read_only,
+	    .drop_only = call->caller->drop_only,
 	    .scope =
 		caller_in_scope(call->caller, path) ? call->caller->scope.n : SIZE_MAX,
 	};

@@ -88,6 +88,20 @@ function tokenTable(tokens, again) {
       }, t("revoke"))))))));
 }
 
+function linkTable(links, again) {
+  if (links.length === 0) return h("p", { class: "dim" }, t("links.none"));
+  return h("div", { class: "scroll" }, h("table", { class: "plain" },
+    h("thead", {}, h("tr", {}, ["share.label", "share.to", "share.access", "share.uses", "token.ends", "actions"].map((k) => h("th", { scope: "col" }, t(k))))),
+    h("tbody", {}, links.map((one) => h("tr", {},
+      h("td", {}, one.label), h("td", {}, decodeURIComponent(one.path)),
+      h("td", {}, t(`share.${one.access}`), one.password && h("span", { class: "mark" }, t("password"))),
+      h("td", {}, one.count ? `${one.uses} / ${one.count}` : one.uses), h("td", {}, date(one.expires)),
+      h("td", {}, h("button", {
+        class: "danger", "aria-label": t("token.revoke.one", { label: one.label || decodeURIComponent(one.path) }),
+        onclick: () => ask("DELETE", `/account/links/${one.id}`).then(again, (f) => say(explain(f))),
+      }, t("revoke"))))))));
+}
+
 const shown = (made) => dialog(t("token.new"), (close) => [
   h("p", {}, t("token.once")),
   h("pre", { tabindex: "0", id: "token-text" }, made.token),
@@ -115,6 +129,8 @@ export async function account(where) {
   }
   const tokens = h("div", {});
   const again = async () => tokens.replaceChildren(tokenTable(await askJson("GET", "/account/tokens"), again));
+  const links = h("div", {});
+  const linksAgain = async () => links.replaceChildren(linkTable(await askJson("GET", "/account/links"), linksAgain));
   where.append(h("div", { class: "page" },
     h("h1", {}, own.display || own.account),
     h("dl", { class: "facts" }, h("dt", {}, t("username")), h("dd", {}, own.account),
@@ -147,6 +163,7 @@ export async function account(where) {
         event.target.reset();
         await again();
       }, { main: false })),
+    h("section", { class: "card" }, h("h2", {}, t("links")), h("p", { class: "dim" }, t("links.how")), links),
     h("section", { class: "card" }, h("h2", {}, t("revoke.all")), h("p", {}, t("revoke.all.what")),
       h("button", {
         class: "danger", onclick: async () => {
@@ -156,4 +173,5 @@ export async function account(where) {
         },
       }, t("revoke.all")))));
   await again();
+  await linksAgain();
 }

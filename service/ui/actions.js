@@ -4,11 +4,11 @@
 
 import { t } from "./words.js";
 import {
-  ask, asked, confirmed, date, dialog, explain, filesUrl, h, nodeUri, nodesUrl, say, session,
-  size, task,
+  ask, asked, askJson, confirmed, date, dialog, encodePath, explain, filesUrl, form, h, link, nodeUri, nodesUrl, say,
+  session, size, task,
 } from "./app.js";
 import { getNode, groupName } from "./browse.js";
-import { createNode, followJob, nodeDocument, packageUrl, postTransfer, PROPERTY, setNode } from "./vospace.js";
+import { createNode, fetchPackage, followJob, nodeDocument, packageUrl, postTransfer, PROPERTY, setNode } from "./vospace.js";
 
 const nameOf = (path) => path.at(-1) ?? t("all");
 const GROUP = "ivo://cadc.nrc.ca/gms?";
@@ -159,7 +159,40 @@ export async function download(paths) {
       h("button", { class: "main", autofocus: true, onclick: () => close("application/zip") }, "zip")),
   ]);
   if (!format) return;
-  fetchUrl(await packageUrl(paths, format));
+  if (link) fetchPackage(paths, format);
+  else fetchUrl(await packageUrl(paths, format));
+}
+
+// A link to share, whose address is shown once.
+export async function share(path) {
+  const isFolder = (await getNode(path, "min")).type === "ContainerNode";
+  const made = await dialog(t("share"), (close) => {
+    const input = (id, type, more) => [h("label", { for: `s-${id}` }, t(`share.${id}`)), h("input", { id: `s-${id}`, name: id, type, ...more })];
+    const error = h("p", { class: "error", role: "alert" });
+    const make = async (event) => {
+      event.preventDefault();
+      const wish = Object.fromEntries([...new FormData(event.target)].filter(([, value]) => value !== ""));
+      try {
+        close(await askJson("POST", "/account/links", form({ ...wish, path: encodePath(path) })));
+      } catch (fault) {
+        error.textContent = explain(fault);
+      }
+    };
+    return h("form", { onsubmit: make },
+      h("p", {}, t("share.what", { name: nameOf(path) })),
+      isFolder && [h("label", { for: "s-access" }, t("share.access")), h("select", { id: "s-access", name: "access" },
+        h("option", { value: "read" }, t("share.read")), h("option", { value: "drop" }, t("share.drop")))],
+      input("days", "number", { min: 1, value: 7, required: true }), input("count", "number", { min: 1 }),
+      input("password", "text", { minlength: 8, autocomplete: "off" }), input("label", "text", { maxlength: 200 }), error,
+      h("div", { class: "ends" }, h("button", { type: "button", onclick: () => close() }, t("cancel")),
+        h("button", { class: "main" }, t("share.make"))));
+  });
+  if (!made) return;
+  await dialog(t("share"), (close) => [
+    h("p", {}, t("share.once")), h("pre", { tabindex: "0", id: "link-text" }, made.url),
+    h("div", { class: "ends" },
+      h("button", { onclick: () => navigator.clipboard.writeText(made.url).then(() => say(t("copied"))) }, t("copy.text")),
+      h("button", { class: "main", onclick: () => close() }, t("close")))]);
 }
 
 export function urlList(paths) {
@@ -222,11 +255,12 @@ export async function menu(path, refresh) {
     return [h("div", { class: "row" }, ...[
       choice("details", () => details(path), "main"),
       choice("download", () => download([path]).catch((f) => say(explain(f)))),
-      choice("urls", () => urlList([path])),
+      !link && choice("urls", () => urlList([path])),
       session.name && choice("rename", () => rename(path, refresh)),
       session.name && choice("move", () => transfer([path], false, refresh)),
       session.name && choice("copy", () => transfer([path], true, refresh)),
       session.name && choice("permissions", () => permissions([path], refresh)),
+      session.account && choice("share", () => share(path).catch((f) => say(explain(f)))),
       session.name && choice("delete", () => remove([path], refresh), "danger"),
     ].filter(Boolean)),
     h("div", { class: "ends" }, h("button", { onclick: () => end() }, t("close")))];

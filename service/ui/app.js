@@ -5,6 +5,8 @@
 //   /page/NAME     signin, register, account    account.js
 //                  groups                       groups.js
 //                  admin                        admin.js
+//   /share/LINK    for who came by a link: before it is opened, to drop files (share.js);
+//   /share/LINK/browse/PATH                     the same folders, for what the link allows
 //
 // A page is a function that fills <main> and may return a function that ends it. Text from
 // the server is only ever put into the document as text, never as markup.
@@ -12,6 +14,8 @@
 import { t, language, setLanguage, LANGUAGES } from "./words.js";
 
 export const session = JSON.parse(document.getElementById("session").textContent);
+export const link = session.link ?? null; // { id, open, path, access … } for a guest
+const base = link ? `/share/${link.id}` : "";
 export const main = document.getElementById("main");
 const says = document.getElementById("says");
 
@@ -82,10 +86,12 @@ export const form = (fields) => ({
 // Paths are arrays of names; as the service spells them in URLs.
 export const encodePath = (path) =>
   path.map((name) => "/" + encodeURIComponent(name).replace(/[!'()*]/g, (c) => "%" + c.charCodeAt(0).toString(16).toUpperCase())).join("");
-export const nodesUrl = (path) => "/vault/nodes" + encodePath(path);
-export const filesUrl = (path) => "/vault/files" + encodePath(path);
+export const vaultUrl = (rest) => `${base}/vault${rest}`;
+export const nodesUrl = (path) => vaultUrl("/nodes" + encodePath(path));
+export const filesUrl = (path) => vaultUrl("/files" + encodePath(path));
+export const decodePath = (text) => text.split("/").filter((p) => p !== "").map(decodeURIComponent);
 export const nodeUri = (path) => `vos://${session.authority}${encodePath(path)}`;
-export const browseUrl = (path) => "/browse" + (encodePath(path) || "/");
+export const browseUrl = (path) => `${base}/browse${encodePath(path) || "/"}`;
 
 // Dialogs: `build(close)` gives the content; the promise has what close was given.
 export function dialog(title, build) {
@@ -183,7 +189,7 @@ const pages = {
   admin: () => import("./admin.js").then((m) => m.admin),
 };
 
-export const home = () => browseUrl(session.account ? [session.account] : []);
+export const home = () => browseUrl(link ? decodePath(link.path) : session.account ? [session.account] : []);
 
 // Only addresses of this page itself are gone to after signing in.
 export function ownAddress(text) {
@@ -196,14 +202,11 @@ let leave, turn = 0;
 
 export async function show() {
   const mine = ++turn;
-  const [, kind, ...rest] = location.pathname.split("/");
   let page, argument;
-  if (kind === "browse" || kind === "") {
-    if (kind === "") history.replaceState(null, "", home());
-    argument = location.pathname.split("/").slice(2).filter((p) => p !== "").map(decodeURIComponent);
-    page = (await import("./browse.js")).browse;
+  if (link && (!link.open || link.access === "drop")) {
+    page = (await import("./share.js"))[link.open ? "drop" : "open"];
   } else {
-    page = Object.hasOwn(pages, rest[0]) ? await pages[rest[0]]() : missing;
+    [page, argument] = await pageAt();
   }
   if (mine !== turn) return;
   leave?.();
@@ -214,6 +217,16 @@ export async function show() {
   } catch (fault) {
     failed(main, fault);
   }
+}
+
+async function pageAt() {
+  const place = () => location.pathname.slice(base.length);
+  const [, kind = "", ...rest] = place().split("/");
+  if (kind === "browse" || kind === "") {
+    if (kind === "") history.replaceState(null, "", home());
+    return [(await import("./browse.js")).browse, decodePath(place().slice("/browse".length))];
+  }
+  return [Object.hasOwn(pages, rest[0]) ? await pages[rest[0]]() : missing];
 }
 
 export function go(url, { replace = false } = {}) {
@@ -233,7 +246,7 @@ export function failed(where, fault) {
   where.append(h("div", { class: "page" },
     h("h1", {}, needsName ? t(fault.expired ? "session.over" : "signin.needed") : t("failed")),
     h("p", { class: "error", role: "alert" }, explain(fault)),
-    needsName && h("a", { class: "button", href: signInUrl() }, t("signin"))));
+    needsName && !link && h("a", { class: "button", href: signInUrl() }, t("signin"))));
 }
 
 export const signInUrl = () => "/page/signin?next=" + encodeURIComponent(location.pathname);
@@ -249,19 +262,19 @@ function markPlace() {
 }
 
 function navigation() {
-  const link = (href, text) => h("a", { href }, text);
+  const to = (href, text) => h("a", { href }, text);
   const languages = h("select", { "aria-label": t("language"), onchange: (e) => setLanguage(e.target.value) },
     LANGUAGES.map(([code, name]) => h("option", { value: code, selected: code === language() }, name)));
-  document.getElementById("nav").replaceChildren(...[
-    session.account && link(home(), t("home")),
-    link("/browse/", t("all")),
-    session.name && link("/page/groups", t("groups")),
-    session.admin && link("/page/admin", t("admin")),
+  document.getElementById("nav").replaceChildren(...(link ? [h("span", { class: "gap" }), languages] : [
+    session.account && to(home(), t("home")),
+    to("/browse/", t("all")),
+    session.name && to("/page/groups", t("groups")),
+    session.admin && to("/page/admin", t("admin")),
     h("span", { class: "gap" }),
-    session.name ? link("/page/account", session.account ?? session.name) : link(signInUrl(), t("signin")),
+    session.name ? to("/page/account", session.account ?? session.name) : to(signInUrl(), t("signin")),
     session.by === "session" && session.name && h("button", { class: "plain", onclick: signOut }, t("signout")),
     languages,
-  ].filter(Boolean));
+  ]).filter(Boolean));
   document.getElementById("nav").setAttribute("aria-label", t("navigation"));
   document.getElementById("skip").textContent = t("skip");
 }
@@ -271,7 +284,7 @@ document.addEventListener("click", (event) => {
   const a = event.target.closest?.("a[href]");
   if (!a || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey ||
       a.target || a.hasAttribute("download") || a.origin !== location.origin ||
-      !/^\/($|browse|page)/.test(a.pathname)) return;
+      !a.pathname.startsWith(base) || !/^\/($|browse|page)/.test(a.pathname.slice(base.length))) return;
   event.preventDefault();
   go(a.href);
 });

@@ -5,7 +5,7 @@
 
 import { t } from "./words.js";
 import {
-  ask, askJson, browseUrl, date, explain, failed, filesUrl, go, h, nodeUri, nodesUrl, say, session, size,
+  ask, askJson, browseUrl, date, decodePath, explain, failed, filesUrl, go, h, link, nodeUri, nodesUrl, say, session, size,
 } from "./app.js";
 
 const ROW = 34; // pixels; style.css says the same
@@ -130,8 +130,10 @@ function marks(node) {
 }
 
 function crumbs(path) {
-  const items = [h("li", {}, h("a", { href: browseUrl([]) }, t("all")))];
+  const items = link ? [] : [h("li", {}, h("a", { href: browseUrl([]) }, t("all")))];
+  const first = link ? decodePath(link.path).length - 1 : 0; // a guest sees nothing above
   path.forEach((name, i) => {
+    if (i < first) return;
     const last = i === path.length - 1;
     items.push(h("li", {}, last ? h("span", { "aria-current": "page" }, name)
       : h("a", { href: browseUrl(path.slice(0, i + 1)) }, name)));
@@ -311,7 +313,7 @@ export async function browse(where, path) {
       may && act("folder.new", (m) => m.newFolder(path, refresh)),
       may && act("link.new", (m) => m.newLink(path, refresh)),
       act("download", (m) => m.download(some ? chosen() : [path]), { on: folder.names.length > 0 }),
-      act("urls", (m) => m.urlList(some ? chosen() : [path]), { on: folder.names.length > 0 }),
+      !link && act("urls", (m) => m.urlList(some ? chosen() : [path]), { on: folder.names.length > 0 }),
       some && session.name && act("move", (m) => m.transfer(chosen(), false, refresh)),
       some && session.name && act("copy", (m) => m.transfer(chosen(), true, refresh)),
       session.name && (some || path.length > 0) && act("permissions", (m) => m.permissions(some ? chosen() : [path], refresh)),
@@ -378,6 +380,7 @@ export async function browse(where, path) {
     if (fault.status === 400 || fault.status === 404) {
       const node = await getNode(path).catch(() => null);
       if (node && node.type !== "ContainerNode") { // the address of a file: its facts
+        if (link) return (await import("./share.js")).file(where, path, node);
         const { details } = await actions();
         go(browseUrl(path.slice(0, -1)), { replace: true });
         details(path);
@@ -388,6 +391,7 @@ export async function browse(where, path) {
     return undefined;
   }
   if (folder.node.type !== "ContainerNode") {
+    if (link) return (await import("./share.js")).file(where, path, folder.node);
     const { details } = await actions();
     go(browseUrl(path.slice(0, -1)), { replace: true });
     details(path);

@@ -12,7 +12,7 @@ import { createNode } from "./vospace.js";
 import { wrongName } from "./actions.js";
 
 const SMALL = 8 << 20, WHOLE = 2 ** 31, SEGMENT_AFTER_LOSS = 64 << 20;
-const AT_ONCE = 3, TRIES = 5, PAUSE_MS = 1000, SPEED_MS = 500;
+const AT_ONCE = 3, TRIES = 5, NAMES_TRIED = 99, PAUSE_MS = 1000, SPEED_MS = 500;
 
 // What was dropped: files with their paths, and folders (also empty ones).
 export async function dropped(transfer) {
@@ -50,12 +50,14 @@ function askConflicts(paths) {
       h("button", { class: "main", onclick: () => close("replace") }, t("replace.them")))]);
 }
 
-async function freeName(path) {
+function numbered(path, n) {
   const name = path.at(-1), dot = name.lastIndexOf("."), cut = dot > 0 ? dot : name.length;
-  for (let n = 2; ; n++) {
-    const other = [...path.slice(0, -1), `${name.slice(0, cut)} (${n})${name.slice(cut)}`];
-    if (!await exists(other)) return other;
-  }
+  return [...path.slice(0, -1), `${name.slice(0, cut)} (${n})${name.slice(cut)}`];
+}
+
+async function freeName(path) {
+  for (let n = 2; ; n++)
+    if (!await exists(numbered(path, n))) return numbered(path, n);
 }
 
 export async function uploadFiles(base, list, refresh, folders = []) {
@@ -96,6 +98,19 @@ export async function uploadFiles(base, list, refresh, folders = []) {
   await refresh();
 }
 
+// Into a folder nobody here sees: a name that is taken is found out by trying.
+export async function dropFiles(base, files, there) {
+  const queue = [...files];
+  const next = async () => {
+    for (let file = queue.shift(); file; file = queue.shift()) {
+      const upload = new Upload([...base, file.name], file, async () => {});
+      upload.blind = true;
+      if (await upload.run()) there(upload.path.at(-1));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
+}
+
 class Lost extends Error {} // the connection; what was sent may have come
 
 class Upload {
@@ -117,9 +132,10 @@ class Upload {
     if (this.cancelled) { this.task.over(t("cancelled"), "dim"); return; }
     this.began = performance.now();
     try {
-      if (this.file.size <= SMALL) await this.#retrying(() => this.#whole());
-      else await this.#transaction();
+      if (this.blind) await this.#underFreeName();
+      else await this.#bytes();
       this.task.over(`${t("done")} – ${t("verified")}`);
+      return true;
     } catch (fault) {
       this.worker?.terminate();
       if (this.cancelled) { this.task.over(t("cancelled"), "dim"); return; }
@@ -128,6 +144,23 @@ class Upload {
         const again = new Upload(this.path, this.file, this.refresh);
         again.run().then(() => this.refresh());
       });
+    }
+  }
+
+  #bytes() {
+    return this.file.size <= SMALL ? this.#retrying(() => this.#whole()) : this.#transaction();
+  }
+
+  // With "name (2)" and so on as long as the name is somebody else's.
+  async #underFreeName() {
+    const wanted = this.path;
+    for (let n = 2; ; n++) {
+      try {
+        return await this.#bytes();
+      } catch (fault) {
+        if (fault.status !== 403 || n > NAMES_TRIED) throw fault;
+        this.path = numbered(wanted, n);
+      }
     }
   }
 

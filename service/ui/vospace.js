@@ -2,7 +2,7 @@
 // The documents of VOSpace 2.1 and UWS 1.1 that this page writes and reads.
 
 import { t } from "./words.js";
-import { ask, Fault, nodesUrl, nodeUri } from "./app.js";
+import { ask, Fault, h, nodesUrl, nodeUri, vaultUrl } from "./app.js";
 
 const VOS = 'xmlns:vos="http://www.ivoa.net/xml/VOSpace/v2.0" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" version="2.1"';
 const WAIT_S = 10;
@@ -31,7 +31,7 @@ export const setNode = (path, type, properties) =>
   ask("POST", nodesUrl(path), { body: nodeDocument(path, type, properties), type: "text/xml" });
 
 // Moves, or with `keep` copies: the answer is the job's document.
-export const postTransfer = (from, to, keep) => ask("POST", "/vault/transfers?PHASE=RUN", {
+export const postTransfer = (from, to, keep) => ask("POST", vaultUrl("/transfers?PHASE=RUN"), {
   body: `<vos:transfer ${VOS}><vos:target>${escape(nodeUri(from))}</vos:target><vos:direction>${escape(nodeUri(to))
   }</vos:direction><vos:keepBytes>${keep}</vos:keepBytes></vos:transfer>`,
   type: "text/xml",
@@ -40,12 +40,25 @@ export const postTransfer = (from, to, keep) => ask("POST", "/vault/transfers?PH
 const read = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/xml");
 const textOf = (document, name) => document.getElementsByTagNameNS("*", name)[0]?.textContent ?? "";
 
+const PACKAGE = "vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0", HTTPS_GET = "ivo://ivoa.net/vospace/core#httpsget";
+
+// Fetch an archive of these nodes by a form, which needs no rights but those to read them.
+export function fetchPackage(paths, format) {
+  const field = (name, value) => h("input", { type: "hidden", name, value });
+  const form = h("form", { method: "post", action: vaultUrl("/synctrans"), hidden: true },
+    paths.map((p) => field("TARGET", nodeUri(p))), field("DIRECTION", "pullFromVoSpace"),
+    field("PROTOCOL", HTTPS_GET), field("VIEW", PACKAGE), field("RESPONSEFORMAT", format));
+  document.body.append(form);
+  form.submit();
+  setTimeout(() => form.remove()); // one that is gone is not sent
+}
+
 // The address of an archive of these nodes, which is made while it is fetched, once.
 export async function packageUrl(paths, format) {
   const document = `<vos:transfer ${VOS}>${paths.map((p) => `<vos:target>${escape(nodeUri(p))}</vos:target>`).join("")
-  }<vos:direction>pullFromVoSpace</vos:direction><vos:view uri="vos://cadc.nrc.ca~vospace/CADC/std/Pkg-1.0"><vos:param uri="ivo://ivoa.net/vospace/core#format">${format
-  }</vos:param></vos:view><vos:protocol uri="ivo://ivoa.net/vospace/core#httpsget"><vos:securityMethod uri="ivo://ivoa.net/sso#cookie"/></vos:protocol></vos:transfer>`;
-  const answer = await ask("POST", "/vault/transfers?PHASE=RUN", { body: document, type: "text/xml" });
+  }<vos:direction>pullFromVoSpace</vos:direction><vos:view uri="${PACKAGE}"><vos:param uri="ivo://ivoa.net/vospace/core#format">${format
+  }</vos:param></vos:view><vos:protocol uri="${HTTPS_GET}"><vos:securityMethod uri="ivo://ivoa.net/sso#cookie"/></vos:protocol></vos:transfer>`;
+  const answer = await ask("POST", vaultUrl("/transfers?PHASE=RUN"), { body: document, type: "text/xml" });
   const url = answer.url.replace(/\?.*/, "");
   for (let job = await read(answer); ; job = await read(await ask("GET", `${url}?WAIT=${WAIT_S}&PHASE=${textOf(job, "phase")}`))) {
     const phase = textOf(job, "phase");

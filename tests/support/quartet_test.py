@@ -168,7 +168,7 @@ class Testbed:
         if target.startswith("https://"):
             url = urllib.parse.urlsplit(target)
             target = url.path + ("?" + url.query if url.query else "")
-        elif not target.startswith(("/vault", "/reg", "/account", "/manage", "/gms", "/cred")):
+        elif not target.startswith(("/vault", "/reg", "/account", "/manage", "/gms", "/cred", "/share")):
             target = "/vault" + target
         with contextlib.closing(self.connect(user)) as connection:
             connection.request(method, target, body=body, headers=headers or {})

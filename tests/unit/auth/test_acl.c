@@ -295,6 +295,27 @@ a_token_reaches_no_further_than_its_scope(void **state)
 	}
 }
 
+/* Who may drop files in makes new ones right there, and does nothing else. */
+static void
+what_drops_makes_new_nodes_only(void **state)
+{
+	struct world w = public_world();
+	size_t at;
+
+	(void)state;
+	for (size_t i = HOME; i < N; i++)
+		w.node[i].is_owner = true;
+	w.facts.drop_only = true;
+	for (enum acl_action action = ACL_STAT; action <= ACL_ENTER; action++)
+		for (size_t scope = 0; scope <= N; scope++) {
+			bool fits = action == ACL_CREATE && scope == w.facts.n - 1;
+
+			w.facts.scope = scope;
+			assert_int_equal(
+			    decide(&w, action, &at), fits ? ERR_OK : ERR_DENIED);
+		}
+}
+
 int
 main(void)
 {
@@ -307,6 +328,7 @@ main(void)
 	    cmocka_unit_test(owning_an_allocation_reaches_no_higher),
 	    cmocka_unit_test(an_administrator_has_no_bytes),
 	    cmocka_unit_test(a_token_reaches_no_further_than_its_scope),
+	    cmocka_unit_test(what_drops_makes_new_nodes_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ static const struct preauth_grant read_grant = {
     .node_id = 0x0102030405060708,
     .identity = 77,
     .job = 0x1112131415161718,
+    .token = 0x2122232425262728,
     .expires_ms = 1767323045678, /* 2026-01-02T03:04:05.678 */
 };
 
@@ -53,6 +54,7 @@ a_grant_survives_the_round_trip(void **state)
 	assert_int_equal(got.parent_id, 0);
 	assert_int_equal(got.identity, 77);
 	assert_true(got.job == read_grant.job);
+	assert_true(got.token == read_grant.token);
 	assert_int_equal(got.expires_ms, read_grant.expires_ms);
 }
 

@@ -134,6 +134,89 @@ what_somebody_made_is_not_pushed_out(void **state)
 	assert_int_equal(count(c, ALICE), MOST);
 }
 
+static struct tokens_add
+link_of(uint64_t account, uint64_t id, uint64_t uses_max, int64_t to)
+{
+	struct tokens_add r = token(account, id, TOKEN_LINK, 0, to);
+
+	r.token.drop_only = true;
+	r.token.uses_max = uses_max;
+	r.token.password = BYTES("$hash$");
+	return r;
+}
+
+static enum err
+open_link(struct catalogue *c, uint64_t link, uint64_t guest, int64_t from, int64_t to)
+{
+	struct tokens_open_link r = {
+	    .guest = {.account = ALICE,
+		.link = link,
+		.id = guest,
+		.created_ms = from,
+		.expires_ms = to,
+		.password = BYTES("")},
+	    .most = MOST,
+	};
+
+	return run(c, tokens_open_link, &r);
+}
+
+static void
+a_link_is_opened_as_often_as_it_may_be(void **state)
+{
+	struct catalogue *c = *state;
+	struct token t;
+
+	assert_done(c, add(c, link_of(ALICE, 1, 2, 100)));
+	assert_done(c, open_link(c, 1, 11, 10, 50));
+	assert_done(c, open_link(c, 1, 12, 10, 500));
+	assert_err(open_link(c, 1, 13, 10, 50), ERR_DENIED);
+	rig_reopen_store(&c->rig);
+	assert_ok(tokens_get(c->rig.reader, &c->arena, ALICE, 1, &t, &c->why), &c->why);
+	assert_int_equal(t.uses, 2);
+	assert_int_equal(t.uses_max, 2);
+	assert_bytes(t.password, "$hash$");
+	assert_ok(tokens_get(c->rig.reader, &c->arena, ALICE, 12, &t, &c->why), &c->why);
+	assert_int_equal(t.kind, TOKEN_GUEST);
+	assert_int_equal(t.link, 1);
+	assert_int_equal(t.expires_ms, 100); /* not after the link */
+	assert_true(t.drop_only);
+	assert_bytes(t.path, "/alice/a%20b");
+	assert_int_equal(t.password.n, 0);
+}
+
+static void
+what_is_no_link_or_has_ended_is_not_opened(void **state)
+{
+	struct catalogue *c = *state;
+
+	assert_done(c, add(c, link_of(ALICE, 1, 0, 100)));
+	assert_done(c, add(c, token(ALICE, 2, TOKEN_PERSONAL, 0, 100)));
+	assert_err(open_link(c, 1, 11, 100, 200), ERR_DENIED);
+	assert_err(open_link(c, 2, 11, 10, 50), ERR_NOT_FOUND);
+	assert_err(open_link(c, 3, 11, 10, 50), ERR_NOT_FOUND);
+	for (uint64_t i = 0; i <= MOST; i++)
+		assert_done(c, open_link(c, 1, 20 + i, 10, 50 + (int64_t)i));
+	assert_false(is_there(c, ALICE, 20)); /* it made room */
+	assert_true(is_there(c, ALICE, 20 + MOST));
+}
+
+static void
+guests_go_with_their_link(void **state)
+{
+	struct catalogue *c = *state;
+
+	assert_done(c, add(c, link_of(ALICE, 1, 0, 100)));
+	assert_done(c, add(c, link_of(ALICE, 2, 0, 100)));
+	assert_done(c, open_link(c, 1, 11, 10, 50));
+	assert_done(c, open_link(c, 2, 12, 10, 50));
+	assert_done(c, drop(c, ALICE, 1));
+	assert_false(is_there(c, ALICE, 1) || is_there(c, ALICE, 11));
+	assert_true(is_there(c, ALICE, 2) && is_there(c, ALICE, 12));
+	assert_done(c, drop(c, ALICE, 12));
+	assert_true(is_there(c, ALICE, 2));
+}
+
 static void
 one_or_all_are_revoked(void **state)
 {
@@ -249,6 +332,9 @@ main(void)
 	    CATALOGUE_TEST(what_has_ended_makes_room),
 	    CATALOGUE_TEST(of_sessions_the_one_that_ends_first_makes_room),
 	    CATALOGUE_TEST(what_somebody_made_is_not_pushed_out),
+	    CATALOGUE_TEST(a_link_is_opened_as_often_as_it_may_be),
+	    CATALOGUE_TEST(what_is_no_link_or_has_ended_is_not_opened),
+	    CATALOGUE_TEST(guests_go_with_their_link),
 	    CATALOGUE_TEST(one_or_all_are_revoked),
 	    CATALOGUE_TEST(a_text_has_a_limit),
 	    CATALOGUE_TEST(they_end_with_their_account),
