@@ -29,6 +29,7 @@ struct caller {
 
 	bool is_anonymous;
 	bool is_admin;
+	bool by_provider; /* by a bearer token of an outside provider */
 	bool is_limited; /* by a limited proxy: files only (architecture D42) */
 	/* By a token: 0, or its id and kind, and what it does not allow its owner. */
 	uint64_t token_id;

@@ -6,6 +6,7 @@
 #include "auth/token.h"
 #include "service/core/check.h"
 #include "service/core/clock.h"
+#include "service/op/openid_account.h"
 #include "service/op/ops.h"
 #include "service/op/sign_in.h"
 #include "service/op/token_words.h"
@@ -279,29 +280,12 @@ by_cookie(struct authenticate *a, struct bytes text)
 	return ERR_OK;
 }
 
-/* .p NULL: none of that name was sent. `name` ends in "=". */
-static struct bytes
-cookie(const struct op_call *call, struct bytes name)
-{
-	struct bytes text = op_header(call, "cookie");
-
-	while (text.p != NULL && text.n > 0) {
-		struct bytes one = {text.p, bytes_find(text, ';')};
-		struct bytes pair = bytes_trim(one);
-
-		if (bytes_starts(pair, name))
-			return bytes_skip(pair, name.n);
-		text = bytes_skip(text, one.n < text.n ? one.n + 1 : one.n);
-	}
-	return (struct bytes){NULL, 0};
-}
-
 /* Below a link nothing else counts; before it is opened one is nobody. */
 static enum err
 by_link(struct authenticate *a)
 {
 	struct op_call *call = a->call;
-	struct bytes text = cookie(call, BYTES(GUEST_COOKIE "="));
+	struct bytes text = op_cookie(call, GUEST_COOKIE "=");
 	char link[TOKEN_ID_DIGITS + 1];
 	struct token token;
 	enum err e;
@@ -326,6 +310,52 @@ by_link(struct authenticate *a)
 }
 
 static void
+provider_known(struct openid_ask *ask, enum err err)
+{
+	struct authenticate *a = container_of(ask, struct authenticate, openid);
+	struct op_call *call = a->call;
+
+	if (err != ERR_OK)
+		call->why = ask->why;
+	else
+		err = openid_find_account(call, &ask->claims, &a->account);
+	if (err == ERR_OK)
+		err = take_account(a);
+	a->caller->by_provider = true;
+	call->bad_bearer = err == ERR_NOT_AUTHENTICATED;
+	if (call->bad_bearer)
+		call->audit = "sign-in";
+	a->done(a, err);
+}
+
+static void
+by_provider(struct authenticate *a, struct bytes text)
+{
+	enum err e = sign_in_check_way(a->call);
+
+	if (e != ERR_OK) {
+		a->done(a, e);
+		return;
+	}
+	a->openid = (struct openid_ask){
+	    .verb = OPENID_BEARER,
+	    .loop = a->call->env->loop,
+	    .text = text,
+	    .done = provider_known,
+	};
+	openid_ask(a->call->env->openid, &a->openid);
+}
+
+static void
+by_token(struct authenticate *a, struct bytes text)
+{
+	if (a->call->env->openid != NULL && openid_is_token(text))
+		by_provider(a, text);
+	else
+		a->done(a, by_bearer(a, text));
+}
+
+static void
 by_header(struct authenticate *a, struct bytes authorization)
 {
 	struct bytes scheme = {authorization.p, bytes_find(authorization, ' ')};
@@ -333,7 +363,7 @@ by_header(struct authenticate *a, struct bytes authorization)
 	if (basic_is(authorization))
 		by_password(a, authorization);
 	else if (bytes_caseeq(scheme, BYTES("bearer")))
-		a->done(a, by_bearer(a, bytes_trim(bytes_skip(authorization, scheme.n))));
+		by_token(a, bytes_trim(bytes_skip(authorization, scheme.n)));
 	else
 		a->done(a, errinfo_set(&a->call->why, ERR_NOT_AUTHENTICATED,
 			       "Authorization by '%.*s' is not offered here: use a "
@@ -345,7 +375,7 @@ void
 authenticate_caller(struct authenticate *a)
 {
 	struct bytes authorization = op_header(a->call, "authorization");
-	struct bytes session = cookie(a->call, BYTES(SESSION_COOKIE "="));
+	struct bytes session = op_cookie(a->call, SESSION_COOKIE "=");
 	enum err e;
 
 	if (a->door == ROUTE_ADMIN) { /* the socket's mode and the peer's uid decided */

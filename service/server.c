@@ -8,6 +8,7 @@
 #include "service/core/clock.h"
 #include "service/core/log.h"
 #include "service/keeper.h"
+#include "service/openid/openid.h"
 #include "service/remote/remote.h"
 #include "service/space.h"
 #include "service/watchdog.h"
@@ -160,7 +161,8 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 		.pool = s->pool,
 		.workers = s->workers,
 		.jobs = s->jobs,
-		.traffic = &s->traffic},
+		.traffic = &s->traffic,
+		.openid = s->openid},
 	    .trust = s->trust,
 	    .index = index,
 	};
@@ -233,6 +235,8 @@ server_start(struct server *s, struct errinfo *why)
 		e = worker_pool_new((unsigned)settings->workers, &s->workers, why);
 	if (e == ERR_OK)
 		e = worker_pool_new(1, &s->password_worker, why);
+	if (e == ERR_OK && openid_is_on(s->settings))
+		e = openid_new(s->settings, &s->openid, why);
 	if (e == ERR_OK)
 		e = server_open_store(s, why);
 	if (e == ERR_OK)
@@ -402,6 +406,7 @@ server_stop(struct server *s)
 	watchdog_free(s->watchdog);
 	worker_pool_free(s->workers);
 	worker_pool_free(s->password_worker);
+	openid_free(s->openid);
 	loop_free(s->background);
 	pool_free(s->pool);
 	space_release(&s->space);

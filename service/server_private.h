@@ -56,6 +56,7 @@ struct server {
 	/* One thread: a hash of a password takes 32 MiB, and uploads shall not wait for
 	 * those who guess. */
 	struct worker_pool *password_worker;
+	struct openid *openid; /* NULL: off */
 	struct store *store;
 	struct journal_recovered recovered; /* by the start */
 	struct journal_mirror *journal;

@@ -14,6 +14,22 @@ op_header(const struct op_call *call, const char *name)
 }
 
 struct bytes
+op_cookie(const struct op_call *call, const char *name)
+{
+	struct bytes text = op_header(call, "cookie");
+
+	while (text.p != NULL && text.n > 0) {
+		struct bytes one = {text.p, bytes_find(text, ';')};
+		struct bytes pair = bytes_trim(one);
+
+		if (bytes_starts(pair, bytes_of(name)))
+			return bytes_skip(pair, strlen(name));
+		text = bytes_skip(text, one.n < text.n ? one.n + 1 : one.n);
+	}
+	return (struct bytes){NULL, 0};
+}
+
+struct bytes
 op_param(const struct op_call *call, const char *name)
 {
 	for (size_t i = 0; i < call->n_params; i++)

@@ -34,6 +34,7 @@
 #include "storage/path.h"
 
 struct issuer;
+struct openid;
 struct jobs;
 struct passwords;
 struct remote;
@@ -76,6 +77,7 @@ struct op_env {
 	struct remote *remote; /* where jobs run, if it is on; else NULL */
 	struct traffic *traffic; /* of all loops; NULL where jobs run */
 	struct passwords *passwords; /* NULL where jobs run */
+	struct openid *openid; /* NULL where it is off, and where jobs run */
 };
 
 /* A query or form parameter, decoded. Names compare without case (DALI 1.1). */
@@ -196,6 +198,9 @@ op_open_body(struct op_call *call)
 
 /* A request header's value, .p NULL when it is absent. */
 struct bytes op_header(const struct op_call *call, const char *name);
+
+/* A cookie's value, .p NULL when it was not sent. `name` ends in "=". */
+struct bytes op_cookie(const struct op_call *call, const char *name);
 
 /* The first parameter of that name, .p NULL without one; and how often it is there. */
 struct bytes op_param(const struct op_call *call, const char *name);

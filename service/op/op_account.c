@@ -81,6 +81,9 @@ account_own(struct op_call *call)
 	    op_json_text(call->env->space->group_authority), "registration",
 	    s->registration, "certificates", call->env->space->issuer != NULL);
 
+	if (object != NULL && call->env->openid != NULL)
+		(void)json_object_set_new(
+		    object, "openid", op_json_text(bytes_of(s->openid_name)));
 	if (object != NULL && call->link.p != NULL)
 		(void)json_object_set_new(object, "link", link_seen(call));
 	else if (object != NULL)
@@ -98,7 +101,7 @@ account_check_own(struct op_call *call, struct account *out)
 		return errinfo_set(&call->why, ERR_NOT_AUTHENTICATED, "%s",
 		    c->refused.code != ERR_OK ? errinfo_text(&c->refused)
 					      : "an account is for who signs in");
-	if (!caller_has_all_rights(c) ||
+	if (!caller_has_all_rights(c) || c->by_provider ||
 	    (c->token_id != 0 && c->token_kind != TOKEN_SESSION))
 		return errinfo_set(&call->why, ERR_DENIED,
 		    "a token or a limited proxy changes no account");

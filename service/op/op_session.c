@@ -9,8 +9,6 @@
 #include "service/op/ops.h"
 #include "service/op/sign_in.h"
 
-#define COOKIE_RULES "; Path=/; Secure; HttpOnly; SameSite=Strict"
-
 struct sign_out {
 	struct op_call *call;
 	struct tokens_remove remove;
@@ -69,15 +67,6 @@ run_login(struct op_call *call)
 
 const struct op op_login = {.name = "login", .run = run_login};
 
-/* The cookie; without a value it goes. */
-static void
-set_cookie(struct op_call *call, const char *value, uint64_t life_ms)
-{
-	op_reply_field(call, "Set-Cookie",
-	    arena_format(call->arena, SESSION_COOKIE "=%s" COOKIE_RULES "; Max-Age=%llu",
-		value, (unsigned long long)(life_ms / 1000)));
-}
-
 static void
 signed_in(struct sign_in *s, enum err err)
 {
@@ -89,7 +78,7 @@ signed_in(struct sign_in *s, enum err err)
 		op_fail(call, err);
 		return;
 	}
-	set_cookie(call, s->text, s->life_ms);
+	sign_in_set_cookie(s);
 	op_reply_json(call, 200, account_own(call));
 }
 
@@ -104,7 +93,7 @@ signed_out(struct change *change)
 		op_fail(call, change->err);
 		return;
 	}
-	set_cookie(call, "", 0);
+	sign_in_clear_cookie(call);
 	op_reply_status(call, 204);
 	op_finish(call);
 }
@@ -131,7 +120,7 @@ sign_out(struct op_call *call)
 static void
 no_session(struct op_call *call)
 {
-	set_cookie(call, "", 0);
+	sign_in_clear_cookie(call);
 	op_reply_status(call, 204);
 	op_finish(call);
 }
@@ -141,7 +130,7 @@ tell(struct op_call *call)
 {
 	/* A cookie that did not count would hide a certificate from now on. */
 	if (call->caller->is_anonymous && op_header(call, "cookie").p != NULL)
-		set_cookie(call, "", 0);
+		sign_in_clear_cookie(call);
 	op_reply_field(call, "Cache-Control", BYTES("no-store"));
 	op_reply_json(call, 200, account_own(call));
 }

@@ -28,6 +28,8 @@ extern const struct op op_cred_capabilities;
 extern const struct op op_account;
 extern const struct op op_links;
 extern const struct op op_login;
+extern const struct op op_openid_begin;
+extern const struct op op_openid_callback;
 extern const struct op op_page;
 extern const struct op op_public_health;
 extern const struct op op_register;

@@ -6,6 +6,8 @@
 #include "service/core/clock.h"
 #include "service/core/log.h"
 
+#define COOKIE_RULES "; Path=/; Secure; HttpOnly; SameSite=Strict"
+
 static void
 token_added(struct change *change)
 {
@@ -121,6 +123,9 @@ check_known(struct op_call *call)
 	const struct caller *caller = call->caller;
 	const struct errinfo *refused = &caller->refused;
 
+	if (caller->by_provider)
+		return errinfo_set(&call->why, ERR_DENIED,
+		    "a token of an outside provider is not given another one");
 	if (caller->is_anonymous)
 		return errinfo_set(&call->why, ERR_NOT_AUTHENTICATED, "%s",
 		    refused->code != ERR_OK ? errinfo_text(refused)
@@ -147,6 +152,38 @@ by_request(struct sign_in *s)
 		add_token(s);
 	else
 		s->done(s, e);
+}
+
+void
+sign_in_account(struct sign_in *s)
+{
+	enum err e = check_state(s);
+
+	if (e == ERR_OK)
+		add_token(s);
+	else
+		s->done(s, e);
+}
+
+/* The cookie; without a value it goes. */
+static void
+set_cookie(struct op_call *call, const char *value, uint64_t life_ms)
+{
+	op_reply_field(call, "Set-Cookie",
+	    arena_format(call->arena, SESSION_COOKIE "=%s" COOKIE_RULES "; Max-Age=%llu",
+		value, (unsigned long long)(life_ms / 1000)));
+}
+
+void
+sign_in_set_cookie(struct sign_in *s)
+{
+	set_cookie(s->call, s->text, s->life_ms);
+}
+
+void
+sign_in_clear_cookie(struct op_call *call)
+{
+	set_cookie(call, "", 0);
 }
 
 void

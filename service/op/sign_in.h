@@ -37,5 +37,12 @@ struct sign_in {
 
 /* Calls s->done once, now or later. `s` is borrowed until then. */
 void sign_in(struct sign_in *s);
+/* The same for who has proved otherwise to be s->account. */
+void sign_in_account(struct sign_in *s);
+
+/* Once it has come off: the cookie by which a browser is known from now on. */
+void sign_in_set_cookie(struct sign_in *s);
+/* And the end of any. */
+void sign_in_clear_cookie(struct op_call *call);
 
 #endif

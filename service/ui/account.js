@@ -39,6 +39,11 @@ export function signIn(where) {
       await ask("POST", "/account/session", form(values(event, "username", "password")));
       enter();
     }),
+    new URLSearchParams(location.search).has("openid") && h("p", { class: "error", role: "alert" },
+      t(new URLSearchParams(location.search).get("openid") === "away" ? "openid.away" : "openid.refused", { name: session.openid })),
+    session.openid && h("p", {}, h("a", {
+      class: "button", href: "/account/openid?next=" + encodeURIComponent(ownAddress(new URLSearchParams(location.search).get("next"))),
+    }, t("signin.openid", { name: session.openid }))),
     session.by === "certificate" && h("div", { class: "card" }, h("p", {}, t("signin.certificate", { name: session.name })),
       acting([], t("signin.by.certificate"), async () => {
         await ask("POST", "/account/session", form({}));
