@@ -2,7 +2,7 @@
 """kill -9 at random moments under mixed load; the same with SIGTERM.
 
 After each restart the tree, the bytes and the sizes of containers are compared with the
-model of fault_load.py; the files in the locations, which have to come to rest for that, in
+model of fault_load.py, and tokens, links, a group and a name with that of fault_people.py; the files in the locations, which have to come to rest for that, in
 each fifth round, so that what one round leaves behind meets the next ones, too, and at the
 end, where the quota must be exact to a byte. The I/O engine changes from round to round;
 sometimes the server is killed once more while it sweeps.
@@ -16,6 +16,7 @@ import sys
 import time
 
 from fault_load import Load
+from fault_people import People
 from fault_test import Client, ENGINES, FaultBed, sanitizer_of_build
 from quartet_test import CORE, main, unittest
 
@@ -28,9 +29,10 @@ class Kill(unittest.TestCase):
     def setUp(self):
         print(f"\nseed {SEED}", file=sys.stderr)
         self.rng = random.Random(SEED)
-        self.bed = FaultBed.start(settings=["gc_delay=100ms", "probe_period=1s"])
+        self.bed = FaultBed.start(settings=["gc_delay=100ms", "probe_period=1s", "tokens_per_account=10000"])
         self.addCleanup(self.bed.close)
         self.load = Load(self.bed, SEED)
+        self.load.workers.append(People(self.load, SEED))
 
     def restart(self, number):
         self.bed.set("io", ENGINES[number % 2])

@@ -266,7 +266,7 @@ class Client:
         if target.startswith("https://"):
             url = urllib.parse.urlsplit(target)
             target = url.path + ("?" + url.query if url.query else "")
-        elif not target.startswith("/vault"):
+        elif not target.startswith(("/vault", "/account", "/gms")):
             target = "/vault" + target
         if self.connection is None:
             self.connection = self.bed.connect(self.user)
