@@ -339,7 +339,10 @@ apply_open_link(struct change *change, struct write *w)
 	if (guest->expires_ms > link.expires_ms)
 		guest->expires_ms = link.expires_ms;
 	e = put(w, &link, &change->why);
-	return e == ERR_OK ? put_new(w, guest, r->most, &change->why) : e;
+	if (e == ERR_OK)
+		e = put_new(w, guest, r->most, &change->why);
+	guest->label = guest->path = BYTES(""); /* they were the batch's */
+	return e;
 }
 
 enum err

@@ -66,7 +66,8 @@ void tokens_add(struct store *store, struct tokens_add *r);
 
 /*
  * Somebody opens the link `link`: counts it, and adds `guest`, whose path, rights and end
- * are the link's, or an earlier end if it has one. ERR_NOT_FOUND: no such link.
+ * are the link's, or an earlier end if it has one; its texts stay in the store, and are
+ * not in `guest` afterwards. ERR_NOT_FOUND: no such link.
  * ERR_DENIED: it has ended, or was opened as often as it may be.
  */
 struct tokens_open_link {

@@ -34,6 +34,7 @@ opened(struct change *change)
 	struct op_call *call = s->call;
 	enum err e = change->err;
 
+	open->guest.path = s->link.path; /* a link never changes it */
 	if (e != ERR_OK)
 		call->why = change->why;
 	else
