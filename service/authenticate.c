@@ -13,6 +13,19 @@
 
 enum { CHAIN_ARENA = 1024 * 1024 };
 
+/*
+ * Who asked last on this connection, and what with. It holds as long as the store is the
+ * same; then it is looked up again.
+ */
+struct known {
+	struct arena arena; /* of the caller's texts */
+	bool valid;
+	uint64_t version; /* of the store */
+	struct bytes text; /* the token's; .p NULL: by the certificate */
+	struct token token;
+	struct caller caller;
+};
+
 /* What the connection's certificate is worth, found out once. */
 struct vouched {
 	struct arena arena;
@@ -21,6 +34,7 @@ struct vouched {
 	enum err err;
 	struct errinfo why;
 	struct x509_identity identity;
+	struct known known;
 };
 
 static void
@@ -31,6 +45,7 @@ free_vouched(void *data)
 	if (v == NULL)
 		return;
 	arena_release(&v->arena);
+	arena_release(&v->known.arena);
 	free(v);
 }
 
@@ -42,6 +57,7 @@ look_at_chain(struct conn *conn, const struct x509_trust *trust, struct vouched 
 
 	arena_clear(&v->arena);
 	v->trust_id = x509_trust_id(trust);
+	v->known.valid = false;
 	v->given = false;
 	v->why = (struct errinfo){.code = ERR_OK};
 	v->err = conn_peer_chain(conn, &v->arena, &der, &n, &v->why);
@@ -65,6 +81,7 @@ vouched_for(struct conn *conn, const struct x509_trust *trust)
 		if (v == NULL)
 			return NULL;
 		arena_init(&v->arena, CHAIN_ARENA);
+		arena_init(&v->known.arena, CHAIN_ARENA);
 		look_at_chain(conn, trust, v);
 		conn_set_data(conn, v, free_vouched);
 	} else if (v->trust_id != x509_trust_id(trust)) {
@@ -73,11 +90,59 @@ vouched_for(struct conn *conn, const struct x509_trust *trust)
 	return v;
 }
 
+/* Is it the one who asked last? `text` .p NULL: by the certificate. */
+static bool
+is_known(const struct known *k, struct bytes text, uint64_t version)
+{
+	if (!k->valid || k->version != version || (k->text.p == NULL) != (text.p == NULL))
+		return false;
+	return text.p == NULL || bytes_eq(k->text, text);
+}
+
+/* A caller that lasts as long as the connection, still nobody. */
+static struct caller *
+new_known(struct known *k, const struct caller *caller, uint64_t version)
+{
+	arena_clear(&k->arena);
+	k->valid = false;
+	k->version = version;
+	caller_init(&k->caller, &k->arena, caller->reader, caller->settings,
+	    caller->group_authority);
+	return &k->caller;
+}
+
+/* For this request; what else it needs to know is its own. */
+static void
+become_known(const struct known *k, struct caller *caller)
+{
+	struct arena *arena = caller->arena;
+
+	*caller = k->caller;
+	caller->arena = arena;
+}
+
 static void
 refuse(struct caller *caller, struct bytes text)
 {
 	(void)errinfo_set(
 	    &caller->refused, ERR_NOT_AUTHENTICATED, "%.*s", BYTES_ARG(text));
+}
+
+static enum err
+known_by_certificate(struct vouched *v, const struct caller *caller, struct op_call *call)
+{
+	uint64_t version = store_version(call->env->store);
+	struct known *k = &v->known;
+	enum err e;
+
+	if (is_known(k, (struct bytes){NULL, 0}, version))
+		return ERR_OK;
+	e = caller_from_dn(new_known(k, caller, version), v->identity.dn,
+	    v->identity.certified_ms, &call->why);
+	k->caller.is_limited = v->identity.limited;
+	k->text = (struct bytes){NULL, 0};
+	k->valid = e == ERR_OK;
+	return e;
 }
 
 static enum err
@@ -109,8 +174,9 @@ by_certificate(struct conn *conn, const struct x509_trust *trust, struct caller 
 		refuse(caller, x509_early_text(call->arena, &v->identity));
 		return ERR_OK;
 	}
-	e = caller_from_dn(caller, v->identity.dn, v->identity.certified_ms, &call->why);
-	caller->is_limited = v->identity.limited;
+	e = known_by_certificate(v, caller, call);
+	if (e == ERR_OK)
+		become_known(&v->known, caller);
 	return e;
 }
 
@@ -238,21 +304,43 @@ by_password(struct authenticate *a, struct bytes authorization)
 
 /* A token of one of these kinds, of an account that may be used. */
 static enum err
-take_token(struct authenticate *a, struct bytes text, unsigned kinds)
+known_by_token(struct known *k, struct authenticate *a, struct bytes text, unsigned kinds)
 {
 	struct op_call *call = a->call;
-	struct token token;
-	enum err e = sign_in_check_way(a->call);
+	uint64_t version = store_version(call->env->store);
+	int64_t now = clock_wall_ms();
+	struct caller *caller;
+	enum err e;
 
+	if (is_known(k, text, version) && now < k->token.expires_ms &&
+	    (kinds >> k->token.kind & 1) != 0)
+		return ERR_OK;
+	caller = new_known(k, a->caller, version);
+	e = token_open(
+	    call->env->reader, &k->arena, text, kinds, now, &k->token, &call->why);
 	if (e == ERR_OK)
-		e = token_open(call->env->reader, call->arena, text, kinds,
-		    clock_wall_ms(), &token, &call->why);
-	if (e == ERR_OK)
-		e = caller_from_token(a->caller, &token, &call->why);
-	if (e == ERR_OK && a->caller->is_anonymous) {
-		call->why = a->caller->refused;
+		e = caller_from_token(caller, &k->token, &call->why);
+	if (e == ERR_OK && caller->is_anonymous) {
+		call->why = caller->refused;
 		return ERR_NOT_AUTHENTICATED;
 	}
+	k->text = arena_copy(&k->arena, text);
+	k->valid = e == ERR_OK && k->text.p != NULL;
+	return e;
+}
+
+static enum err
+take_token(struct authenticate *a, struct bytes text, unsigned kinds)
+{
+	struct vouched *v = vouched_for(a->conn, a->trust);
+	enum err e = sign_in_check_way(a->call);
+
+	if (v == NULL)
+		return errinfo_set(&a->call->why, ERR_NO_MEMORY, "no memory for a token");
+	if (e == ERR_OK)
+		e = known_by_token(&v->known, a, text, kinds);
+	if (e == ERR_OK)
+		become_known(&v->known, a->caller);
 	return e;
 }
 

@@ -272,6 +272,12 @@ store_submit(struct store *store, struct change *change)
 	writer_submit(store->writer, change);
 }
 
+uint64_t
+store_version(const struct store *store)
+{
+	return writer_version(store->writer);
+}
+
 void
 store_set_oldest_open(struct store *store, uint64_t blob_id)
 {

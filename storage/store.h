@@ -133,6 +133,12 @@ struct store_reserve {
 void store_reserve(struct store *store, struct store_reserve *r);
 
 /*
+ * Another number after each change, before its `done`: what was read after this was called
+ * holds as long as it stays the same. Any thread.
+ */
+uint64_t store_version(const struct store *store);
+
+/*
  * The smallest blob id of an upload under way, stored with each batch so that the
  * start-up sweep looks no further back. Called by whoever hands out ids; any thread.
  */

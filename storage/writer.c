@@ -41,6 +41,7 @@ struct writer {
 	unsigned gather_rest; /* rounds */
 	struct store_counts counts;
 	_Atomic uint64_t oldest_open;
+	_Atomic uint64_t version; /* of what readers see: batches so far */
 	_Atomic bool stopping;
 	pthread_t thread;
 };
@@ -284,6 +285,7 @@ commit(struct writer *writer, struct db_txn *batch, uint64_t oldest, bool *open_
 		db_abort(batch);
 	} else {
 		e = db_commit(batch, why);
+		writer->version++; /* perhaps for nothing, but before anybody is told */
 		*open_out = e != ERR_OK && e != ERR_META_FULL && e != ERR_NO_MEMORY;
 	}
 	if (e == ERR_OK) {
@@ -519,6 +521,12 @@ writer_submit(struct writer *writer, struct change *change)
 {
 	writer->submitted++;
 	queue_push(&writer->queue, &change->item);
+}
+
+uint64_t
+writer_version(const struct writer *writer)
+{
+	return writer->version;
 }
 
 const struct store_counts *

@@ -25,6 +25,8 @@ void writer_set_journal(struct writer *writer, struct journal_sink *journal);
 
 void writer_submit(struct writer *writer, struct change *change);
 void writer_set_oldest_open(struct writer *writer, uint64_t blob_id);
+/* As store_version. */
+uint64_t writer_version(const struct writer *writer);
 /* As store_counts. */
 const struct store_counts *writer_counts(const struct writer *writer);
 

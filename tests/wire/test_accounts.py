@@ -297,6 +297,56 @@ class Tokens(Accounts):
             self.assertNotIn(secret, logs)
 
 
+class KeptConnections(Accounts):
+    """Who asked last on a connection is remembered, and nothing that has ended."""
+
+    def asking(self, user=None):
+        connection = self.bed.connect(user)
+        self.addCleanup(connection.close)
+
+        def ask(**headers):
+            connection.request("GET", "/vault/nodes/public?limit=0", headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.headers["X-VO-Authenticated"]
+        return ask
+
+    def test_each_request_is_its_own_senders(self):
+        ask, (alice, bob) = self.asking(), (bearer(self.login(name)) for name in ("alice", "bob"))
+        cookie = self.sign_in("carol")
+        for _ in range(3):
+            self.assertEqual(ask(**alice), (200, "alice"))
+            self.assertEqual(ask(**alice), (200, "alice"))
+            self.assertEqual(ask(), (200, None))
+            self.assertEqual(ask(**bob), (200, "bob"))
+            self.assertEqual(ask(Cookie=cookie), (200, "carol"))
+            self.assertEqual(ask(**bearer(cookie.partition("=")[2]))[0], 401, "a cookie is no bearer token")
+            self.assertEqual(ask(Cookie="__Host-quartet=" + alice["Authorization"].split()[1]), (200, None), "nor the other way round")
+            self.assertEqual(ask(**basic("bob", self.password("bob"))), (200, "bob"))
+        certified = self.asking("alice")
+        for _ in range(2):
+            self.assertEqual(certified(), (200, "alice"))
+            self.assertEqual(certified(**bob), (200, "bob"))
+            self.assertEqual(certified(Cookie=cookie), (200, "carol"))
+
+    def test_what_ends_ends_at_the_next_request(self):
+        ask, made = self.asking(), self.make(user="bob")
+        for _ in range(2):
+            self.assertEqual(ask(**bearer(made["token"])), (200, "bob"))
+        self.assertEqual(self.ask("DELETE", f"{TOKENS}/{made['id']}", "bob").status, 204)
+        self.assertEqual(ask(**bearer(made["token"]))[0], 401)
+        certified, token = self.asking("carol"), bearer(self.login("carol"))
+        for _ in range(2):
+            self.assertEqual(certified(), (200, "carol"))
+            self.assertEqual(ask(**token), (200, "carol"))
+        self.bed.tool("user", "disable", "carol")
+        self.addCleanup(self.bed.tool, "user", "enable", "carol")
+        self.assertEqual(certified(), (200, None))
+        self.assertEqual(ask(**token)[0], 401)
+        self.bed.tool("user", "enable", "carol")
+        self.assertEqual(certified(), (200, "carol"))
+
+
 class Own(Accounts):
     def test_a_new_password_needs_the_old_one(self):
         self.bed.tool("user", "add", "dora", "--home")
