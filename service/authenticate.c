@@ -397,10 +397,15 @@ by_link(struct authenticate *a)
 	return ERR_OK;
 }
 
+struct by_provider {
+	struct authenticate *a;
+	struct openid_ask ask;
+};
+
 static void
 provider_known(struct openid_ask *ask, enum err err)
 {
-	struct authenticate *a = container_of(ask, struct authenticate, openid);
+	struct authenticate *a = container_of(ask, struct by_provider, ask)->a;
 	struct op_call *call = a->call;
 
 	if (err != ERR_OK)
@@ -419,19 +424,21 @@ provider_known(struct openid_ask *ask, enum err err)
 static void
 by_provider(struct authenticate *a, struct bytes text)
 {
-	enum err e = sign_in_check_way(a->call);
+	struct by_provider *b = arena_new(a->call->arena, struct by_provider);
+	enum err e = b == NULL ? ERR_NO_MEMORY : sign_in_check_way(a->call);
 
 	if (e != ERR_OK) {
 		a->done(a, e);
 		return;
 	}
-	a->openid = (struct openid_ask){
+	b->a = a;
+	b->ask = (struct openid_ask){
 	    .verb = OPENID_BEARER,
 	    .loop = a->call->env->loop,
 	    .text = text,
 	    .done = provider_known,
 	};
-	openid_ask(a->call->env->openid, &a->openid);
+	openid_ask(a->call->env->openid, &b->ask);
 }
 
 static void

@@ -16,7 +16,6 @@
 #include "auth/x509.h"
 #include "service/http/conn.h"
 #include "service/op/op.h"
-#include "service/openid/openid.h"
 #include "service/route.h"
 
 struct authenticate {
@@ -30,7 +29,6 @@ struct authenticate {
 	struct basic basic;
 	struct account account;
 	struct password_ask ask;
-	struct openid_ask openid;
 };
 
 /*

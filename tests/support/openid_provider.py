@@ -73,7 +73,7 @@ class OpenIdProvider:
 
     def settings(self, **more):
         values = {"openid_issuer": self.issuer, "openid_client_id": "quartet", "openid_client_secret": self.secret,
-                  "openid_audience": API, "openid_name": "Elsewhere", "openid_retry": "300ms", "openid_timeout": "2s"} | more
+                  "openid_audience": API, "openid_claim": "preferred_username", "openid_name": "Elsewhere", "openid_retry": "300ms", "openid_timeout": "2s"} | more
         return tuple(f"{name}={value}" for name, value in values.items())
 
     def _node(self, *words, **how):
