@@ -8,6 +8,7 @@
 #include "service/core/clock.h"
 #include "service/core/log.h"
 #include "service/keeper.h"
+#include "service/letter/letter.h"
 #include "service/openid/openid.h"
 #include "service/remote/remote.h"
 #include "service/space.h"
@@ -162,7 +163,8 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 		.workers = s->workers,
 		.jobs = s->jobs,
 		.traffic = &s->traffic,
-		.openid = s->openid},
+		.openid = s->openid,
+		.letters = s->letters},
 	    .trust = s->trust,
 	    .index = index,
 	};
@@ -237,6 +239,8 @@ server_start(struct server *s, struct errinfo *why)
 		e = worker_pool_new(1, &s->password_worker, why);
 	if (e == ERR_OK && openid_is_on(s->settings))
 		e = openid_new(s->settings, &s->openid, why);
+	if (e == ERR_OK && letters_are_on(s->settings))
+		e = letters_new(s->settings, &s->letters, why);
 	if (e == ERR_OK)
 		e = server_open_store(s, why);
 	if (e == ERR_OK)
@@ -407,6 +411,7 @@ server_stop(struct server *s)
 	worker_pool_free(s->workers);
 	worker_pool_free(s->password_worker);
 	openid_free(s->openid);
+	letters_free(s->letters);
 	loop_free(s->background);
 	pool_free(s->pool);
 	space_release(&s->space);

@@ -35,7 +35,7 @@ key_token(uint64_t account, uint64_t id)
 static bool
 is_kind(unsigned kind)
 {
-	return kind >= TOKEN_SESSION && kind <= TOKEN_GUEST;
+	return kind >= TOKEN_SESSION && kind <= TOKEN_LETTER;
 }
 
 static bool
@@ -271,7 +271,8 @@ put_new(struct write *w, const struct token *t, uint64_t most, struct errinfo *w
 	if (e == ERR_OK)
 		return errinfo_set(why, ERR_CONFLICT, "a token's id is taken");
 	if (e == ERR_NOT_FOUND)
-		e = store_need(w, is_sharing(t->kind) ? STORE_LINKS : STORE_PEOPLE, why);
+		e = store_need(
+		    w, t->kind > TOKEN_PERSONAL ? STORE_LINKS : STORE_PEOPLE, why);
 	if (e == ERR_OK)
 		e = make_room(w, t, most, why);
 	return e == ERR_OK ? put(w, t, why) : e;

@@ -24,10 +24,9 @@ enum token_kind {
 	TOKEN_SESSION = 1, /* of the web page: a cookie */
 	TOKEN_LOGIN = 2, /* given for a password */
 	TOKEN_PERSONAL = 3, /* made and named by its owner */
-	TOKEN_LINK =
-	    4, /* a link to share: opened for a TOKEN_GUEST, else good for nothing */
-	TOKEN_GUEST =
-	    5, /* of somebody who opened one: in its owner's name, for its path */
+	TOKEN_LINK = 4, /* to share: opened for a TOKEN_GUEST, else good for nothing */
+	TOKEN_GUEST = 5, /* of who opened one: in its owner's name, for its path */
+	TOKEN_LETTER = 6, /* sent to its owner, for a new password and nothing else */
 };
 
 struct token {

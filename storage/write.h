@@ -77,7 +77,7 @@ enum store_feature {
 	STORE_SMALL = 1, /* small blobs, and packs */
 	STORE_GROUP_ADMINS = 2, /* rows of `member` that make nobody one */
 	STORE_PEOPLE = 4, /* tokens, and more about an account than its password */
-	STORE_LINKS = 8, /* tokens that are links to share, and their guests */
+	STORE_LINKS = 8, /* tokens that are links to share, their guests, letters */
 };
 
 /* It has these from now on: a server that does not know them will not open it. */

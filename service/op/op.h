@@ -34,6 +34,7 @@
 #include "storage/path.h"
 
 struct issuer;
+struct letters;
 struct openid;
 struct jobs;
 struct passwords;
@@ -77,6 +78,7 @@ struct op_env {
 	struct remote *remote; /* where jobs run, if it is on; else NULL */
 	struct traffic *traffic; /* of all loops; NULL where jobs run */
 	struct passwords *passwords; /* NULL where jobs run */
+	struct letters *letters; /* NULL where none are sent, and where jobs run */
 	struct openid *openid; /* NULL where it is off, and where jobs run */
 };
 

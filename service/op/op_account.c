@@ -81,6 +81,9 @@ account_own(struct op_call *call)
 	    op_json_text(call->env->space->group_authority), "registration",
 	    s->registration, "certificates", call->env->space->issuer != NULL);
 
+	if (object != NULL)
+		(void)json_object_set_new(
+		    object, "letters", json_boolean(call->env->letters != NULL));
 	if (object != NULL && call->env->openid != NULL)
 		(void)json_object_set_new(
 		    object, "openid", op_json_text(bytes_of(s->openid_name)));

@@ -26,6 +26,7 @@ extern const struct op op_capabilities;
 extern const struct op op_certificate;
 extern const struct op op_cred_capabilities;
 extern const struct op op_account;
+extern const struct op op_forgot;
 extern const struct op op_links;
 extern const struct op op_login;
 extern const struct op op_openid_begin;
@@ -33,6 +34,7 @@ extern const struct op op_openid_callback;
 extern const struct op op_page;
 extern const struct op op_public_health;
 extern const struct op op_register;
+extern const struct op op_renew;
 extern const struct op op_session;
 extern const struct op op_share_open; /* below a link only */
 extern const struct op op_tokens;

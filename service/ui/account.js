@@ -49,8 +49,35 @@ export function signIn(where) {
         await ask("POST", "/account/session", form({}));
         enter();
       }, { main: false })),
+    session.letters && h("p", {}, h("a", { href: "/page/forgot" }, t("forgot"))),
     session.registration !== "off" && h("p", {}, h("a", { href: "/page/register" }, t("register")))));
   document.getElementById("username").focus();
+}
+
+// A letter with an address where a new password is set.
+export function forgot(where) {
+  document.title = `${t("forgot")} – Quartet`;
+  const page = h("div", { class: "narrow" }, h("h1", {}, t("forgot")), h("p", {}, t("forgot.what")),
+    acting([field("username", t("username"), "text", { autocomplete: "username", required: true, autofocus: true })],
+      t("forgot.send"), async (event) => {
+        await ask("POST", "/account/forgot", form(values(event, "username")));
+        page.replaceChildren(h("h1", {}, t("forgot")), h("p", { role: "status" }, t("forgot.sent")));
+      }));
+  where.append(page);
+}
+
+export function renew(where) {
+  document.title = `${t("password.new")} – Quartet`;
+  const token = location.hash.slice(1);
+  const page = h("div", { class: "narrow" }, h("h1", {}, t("password.new")), token === "" ? h("p", { class: "error" }, t("link.part"))
+    : acting([field("password", t("password.new"), "password", { autocomplete: "new-password", required: true, minlength: 8, autofocus: true })],
+      t("save"), async (event) => {
+        await ask("POST", "/account/renew", form({ token, ...values(event, "password") }));
+        history.replaceState(null, "", location.pathname);
+        page.replaceChildren(h("h1", {}, t("password.new")), h("p", { role: "status" }, t("done")),
+          h("a", { class: "button", href: "/page/signin" }, t("signin")));
+      }));
+  where.append(page);
 }
 
 export function register(where) {

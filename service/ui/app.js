@@ -2,7 +2,8 @@
 // The shell: who is signed in, asking the server, which page is shown at which address.
 //
 //   /browse/PATH   a folder                     browse.js
-//   /page/NAME     signin, register, account    account.js
+//   /page/NAME     signin, register, account,
+//                  forgot, renew                account.js
 //                  groups                       groups.js
 //                  admin                        admin.js
 //   /share/LINK    for who came by a link: before it is opened, to drop files (share.js);
@@ -184,6 +185,8 @@ export function task(name) {
 const pages = {
   signin: () => import("./account.js").then((m) => m.signIn),
   register: () => import("./account.js").then((m) => m.register),
+  forgot: () => import("./account.js").then((m) => m.forgot),
+  renew: () => import("./account.js").then((m) => m.renew),
   account: () => import("./account.js").then((m) => m.account),
   groups: () => import("./groups.js").then((m) => m.groups),
   admin: () => import("./admin.js").then((m) => m.admin),

@@ -11,12 +11,13 @@ from browser import BrowserTest, main, wait_until
 from client_packages import Packages, Unavailable
 
 PAGES = {
-    "signin": (None, "/page/signin"), "register": (None, "/page/register"), "nothing": (None, "/page/nothing"),
+    "signin": (None, "/page/signin"), "forgot": (None, "/page/forgot"), "renew": (None, "/page/renew#x"), "register": (None, "/page/register"), "nothing": (None, "/page/nothing"),
     "anonymous": (None, "/browse/"), "refused": (None, "/browse/alice"), "folder": ("alice", "/browse/alice/look"),
     "empty": ("alice", "/browse/alice/look/empty"), "root": ("alice", "/browse/"), "account": ("alice", "/page/account"),
     "groups": ("alice", "/page/groups"), "admin": ("admin", "/page/admin"),
 }
-DIALOGS = {"menu": ["Actions for a file.txt"], "details": ["Actions for a file.txt", "details"], "permissions": ["permissions"],
+DIALOGS = {"menu": ["Actions for a file.txt"], "details": ["Actions for a file.txt", "details"],
+           "share": ["Actions for a file.txt", "share"], "permissions": ["permissions"],
            "new-folder": ["folder.new"], "new-link": ["link.new"], "urls": ["urls"], "download": ["download"]}
 LOOKS = [("en", (1200, 800), False), ("fr", (400, 800), True)]
 
