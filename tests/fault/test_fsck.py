@@ -127,7 +127,7 @@ class Fsck(unittest.TestCase):
     def wait_due(self, number):
         def so_many_copies_are_due():
             return self.bed.health()[1]["store"]["repairs_due"] == number
-        wait_until(so_many_copies_are_due, 30)
+        wait_until(so_many_copies_are_due)
 
     def test_a_location_that_is_away_or_anothers_is_told(self):
         here = self.bed.locations[3]

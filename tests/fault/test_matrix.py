@@ -381,7 +381,7 @@ class Downloads(Faults):
 
         def one_is_lost():
             return self.bed.health()[1]["store"]["blobs_lost"] == 1
-        wait_until(one_is_lost, 10)
+        wait_until(one_is_lost)
         self.assertEqual(self.bed.tool("health")[0], 2)
         self.assertEqual(self.client.delete(path), 200)
         self.bed.settle(repaired=False)

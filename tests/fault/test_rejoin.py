@@ -110,7 +110,7 @@ class Rejoin(unittest.TestCase):
 
         def it_is_written_down():
             return self.bed.health()[1]["journal"]["seq"] > before
-        wait_until(it_is_written_down, 10)
+        wait_until(it_is_written_down)
         self.client.close()
         self.bed.kill()
         with open(self.away(stale), "wb") as f:
@@ -136,7 +136,7 @@ class Rejoin(unittest.TestCase):
 
         def it_is_removed():
             return not os.path.exists(stale)
-        wait_until(it_is_removed, 30)
+        wait_until(it_is_removed)
         self.check_all()
 
 

@@ -146,7 +146,7 @@ class Replace(Bed):
 
             def they_go_on():
                 return load.done > before + CLIENTS or load.faults
-            wait_until(they_go_on, 30)
+            wait_until(they_go_on)
         self.assertEqual(load.faults, [])
         self.check_all({**self.there, **load.files()})
         self.assertEqual(self.bed.tool("health")[0], 0)
@@ -269,7 +269,7 @@ class Orders(Bed):
 
         def only_the_old_disk_has_it():
             return self.bed.health()[1]["lacking"]["by_copies"][1] == 1
-        wait_until(only_the_old_disk_has_it, 30)
+        wait_until(only_the_old_disk_has_it)
         self.assertIn("lost", self.tool(1, "location", "replace", "1"))
         self.assertEqual(os.listdir(self.place(1)), [])
         os.rmdir(self.place(1))

@@ -274,7 +274,7 @@ class Scrub(ScrubTest):
 
         def both_are_due():
             return (due("repair"), due("gc")) == (1, 4)
-        wait_until(both_are_due, 10)
+        wait_until(both_are_due)
         self.run_pass("shallow")  # takes longer than either would
         self.assertEqual((due("repair"), due("gc")), (1, 4))
         for what in ("repair", "gc"):
@@ -453,7 +453,7 @@ class Due(unittest.TestCase):
 
         def the_copy_was_put_aside():
             return os.listdir(os.path.join(bed.locations[1], "bad")) != []
-        wait_until(the_copy_was_put_aside, 30)
+        wait_until(the_copy_was_put_aside)
         bed.settle()
         self.assertEqual(len(bed.copies(data)), 4)
         self.assertTrue(os.listdir(os.path.join(bed.locations[1], "bad"))[0].endswith(md5(data)))
@@ -461,7 +461,7 @@ class Due(unittest.TestCase):
         def every_location_had_a_full_pass():
             locations = json.loads(bed.tool("--json", "scrub", "status")[1])["locations"]
             return all(location[kind]["last_full"] for location in locations for kind in ("deep", "shallow"))
-        wait_until(every_location_had_a_full_pass, 30)
+        wait_until(every_location_had_a_full_pass)
 
 
 if __name__ == "__main__":

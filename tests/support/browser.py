@@ -34,7 +34,7 @@ except ImportError:
     webdriver = None
 
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
-LIMIT_S = 30
+LIMIT_S = 90
 SHOTS = os.environ.get("QUARTET_SCREENSHOTS")  # a folder: pictures of every page go there
 
 

@@ -475,7 +475,7 @@ class Audit(Accounts):
     def sees(self, **wanted):
         def it_is_there():
             return any(all(line.get(key) == value for key, value in wanted.items()) for line in self.lines())
-        wait_until(it_is_there, 10)
+        wait_until(it_is_there)
 
     def test_what_matters_is_there_and_nothing_secret(self):
         self.bed.create("ContainerNode", "/alice/audited")

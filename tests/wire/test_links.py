@@ -307,7 +307,7 @@ class Audited(Links):
             def it_is_there(wanted=wanted):
                 return any((e["method"], e["user"], e["status"]) == wanted[:3] and wanted[3] in (None, e["path"])
                            for e in self.events())
-            wait_until(it_is_there, 10)
+            wait_until(it_is_there)
 
 
 if __name__ == "__main__":
