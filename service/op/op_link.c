@@ -23,7 +23,6 @@ struct state {
 	struct account account;
 	struct new_password password;
 	struct tokens_add add;
-	struct tokens_remove remove;
 	char text[TOKEN_TEXT_SIZE];
 };
 
@@ -188,21 +187,6 @@ make(struct state *s)
 }
 
 static void
-removed(struct change *change)
-{
-	struct tokens_remove *remove = container_of(change, struct tokens_remove, change);
-	struct op_call *call = container_of(remove, struct state, remove)->call;
-
-	if (change->err != ERR_OK) {
-		call->why = change->why;
-		op_fail(call, change->err);
-		return;
-	}
-	op_reply_status(call, 204);
-	op_finish(call);
-}
-
-static void
 revoke_link(struct state *s)
 {
 	struct op_call *call = s->call;
@@ -219,12 +203,7 @@ revoke_link(struct state *s)
 		op_fail(call, e);
 		return;
 	}
-	s->remove = (struct tokens_remove){
-	    .change = {.loop = call->env->loop, .done = removed},
-	    .account = s->account.id,
-	    .id = id,
-	};
-	tokens_remove(call->env->store, &s->remove);
+	token_revoke(call, s->account.id, id);
 }
 
 static void

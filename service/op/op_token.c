@@ -21,7 +21,6 @@ struct state {
 	struct op_call *call;
 	struct account account;
 	struct tokens_add add;
-	struct tokens_remove remove;
 	char text[TOKEN_TEXT_SIZE];
 };
 
@@ -153,21 +152,6 @@ make(struct state *s)
 }
 
 static void
-removed(struct change *change)
-{
-	struct tokens_remove *remove = container_of(change, struct tokens_remove, change);
-	struct op_call *call = container_of(remove, struct state, remove)->call;
-
-	if (change->err != ERR_OK) {
-		call->why = change->why;
-		op_fail(call, change->err);
-		return;
-	}
-	op_reply_status(call, 204);
-	op_finish(call);
-}
-
-static void
 revoke_token(struct state *s)
 {
 	struct op_call *call = s->call;
@@ -178,12 +162,7 @@ revoke_token(struct state *s)
 		op_fail(call, e);
 		return;
 	}
-	s->remove = (struct tokens_remove){
-	    .change = {.loop = call->env->loop, .done = removed},
-	    .account = s->account.id,
-	    .id = id,
-	};
-	tokens_remove(call->env->store, &s->remove);
+	token_revoke(call, s->account.id, id);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "service/core/check.h"
 #include "service/core/encode.h"
 #include "storage/tokens.h"
 
@@ -64,4 +65,42 @@ token_read_label(struct op_call *call, struct bytes *out)
 	return utf8_valid(*out)
 		   ? ERR_OK
 		   : errinfo_set(&call->why, ERR_INVALID_ARGUMENT, "label: not UTF-8");
+}
+
+struct revoking {
+	struct op_call *call;
+	struct tokens_remove remove;
+};
+
+static void
+revoked(struct change *change)
+{
+	struct tokens_remove *remove = container_of(change, struct tokens_remove, change);
+	struct op_call *call = container_of(remove, struct revoking, remove)->call;
+
+	if (change->err != ERR_OK) {
+		call->why = change->why;
+		op_fail(call, change->err);
+		return;
+	}
+	op_reply_status(call, 204);
+	op_finish(call);
+}
+
+void
+token_revoke(struct op_call *call, uint64_t account, uint64_t id)
+{
+	struct revoking *r = arena_new(call->arena, struct revoking);
+
+	if (r == NULL) {
+		op_fail(call, ERR_NO_MEMORY);
+		return;
+	}
+	r->call = call;
+	r->remove = (struct tokens_remove){
+	    .change = {.loop = call->env->loop, .done = revoked},
+	    .account = account,
+	    .id = id,
+	};
+	tokens_remove(call->env->store, &r->remove);
 }

@@ -26,4 +26,7 @@ enum err token_write_path(
 /* The parameter `label`, or "". ERR_INVALID_ARGUMENT: it is not UTF-8. */
 enum err token_read_label(struct op_call *call, struct bytes *out) ERR_CHECKED;
 
+/* Remove a token, or a link with its guests, and answer. */
+void token_revoke(struct op_call *call, uint64_t account, uint64_t id);
+
 #endif
