@@ -156,6 +156,7 @@ caller_from_token(struct caller *c, const struct token *token, struct errinfo *w
 		return e;
 	c->token_id = token->id;
 	c->token_kind = token->kind;
+	c->link = token->link;
 	c->read_only = token->read_only;
 	c->drop_only = token->drop_only;
 	e = become_account(c, token->account, INT64_MAX, why);

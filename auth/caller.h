@@ -34,6 +34,7 @@ struct caller {
 	/* By a token: 0, or its id and kind, and what it does not allow its owner. */
 	uint64_t token_id;
 	enum token_kind token_kind;
+	uint64_t link; /* of a guest: the one that was opened */
 	bool read_only, drop_only;
 	struct path scope; /* nothing outside of it; .n 0: everywhere */
 	uint64_t principal; /* 0: anonymous, or a DN that owns nothing yet */

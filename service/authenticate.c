@@ -357,44 +357,38 @@ by_bearer(struct authenticate *a, struct bytes text)
 
 /* A dead one makes nobody fail who could do without (architecture D41). */
 static enum err
-by_cookie(struct authenticate *a, struct bytes text)
+forgive(struct authenticate *a, enum err err)
 {
-	enum err e = take_token(a, text, 1U << TOKEN_SESSION);
-
-	if (e != ERR_NOT_AUTHENTICATED)
-		return e;
+	if (err != ERR_NOT_AUTHENTICATED)
+		return err;
 	a->caller->refused = a->call->why;
 	a->call->why = (struct errinfo){.code = ERR_OK};
 	return ERR_OK;
+}
+
+static enum err
+by_cookie(struct authenticate *a, struct bytes text)
+{
+	return forgive(a, take_token(a, text, 1U << TOKEN_SESSION));
 }
 
 /* Below a link nothing else counts; before it is opened one is nobody. */
 static enum err
 by_link(struct authenticate *a)
 {
-	struct op_call *call = a->call;
-	struct bytes text = op_cookie(call, GUEST_COOKIE "=");
-	char link[TOKEN_ID_DIGITS + 1];
-	struct token token;
+	struct bytes text = op_cookie(a->call, GUEST_COOKIE "=");
+	struct caller nobody = *a->caller;
 	enum err e;
 
 	if (text.p == NULL)
 		return ERR_OK;
-	e = token_open(call->env->reader, call->arena, text, 1U << TOKEN_GUEST,
-	    clock_wall_ms(), &token, &call->why);
-	if (e == ERR_OK) {
-		token_id_show(token.link, link);
-		if (!bytes_is(call->link, link))
-			e = errinfo_set(&call->why, ERR_NOT_AUTHENTICATED,
-			    "the cookie is of another link");
+	e = take_token(a, text, 1U << TOKEN_GUEST);
+	if (e == ERR_OK && !token_id_is(a->call->link, a->caller->link)) {
+		*a->caller = nobody;
+		e = errinfo_set(&a->call->why, ERR_NOT_AUTHENTICATED,
+		    "the cookie is of another link");
 	}
-	if (e == ERR_OK)
-		return caller_from_token(a->caller, &token, &call->why);
-	if (e != ERR_NOT_AUTHENTICATED)
-		return e;
-	a->caller->refused = call->why;
-	call->why = (struct errinfo){.code = ERR_OK};
-	return ERR_OK;
+	return forgive(a, e);
 }
 
 struct by_provider {

@@ -358,31 +358,34 @@ tokens_write_remove_all(struct write *w, uint64_t account, struct errinfo *why)
 	return e;
 }
 
-/* A token, and if it is a link those who came by it. */
 static enum err
-remove_with_guests(struct write *w, uint64_t account, uint64_t id, struct errinfo *why)
+remove_guests(struct write *w, const struct token *link, struct errinfo *why)
 {
 	struct token *there;
-	bool found = false;
 	size_t n;
-	enum err e = list_in(w->txn, &w->arena, account, &there, &n, why);
+	enum err e = list_in(w->txn, &w->arena, link->account, &there, &n, why);
 
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
-		if (there[i].id == id || there[i].link == id) {
-			found |= there[i].id == id;
+		if (there[i].link == link->id)
 			e = delete_one(w, &there[i], why);
-		}
-	return e != ERR_OK || found ? e
-				    : errinfo_set(why, ERR_NOT_FOUND, "no such token");
+	return e;
 }
 
 static enum err
 apply_remove(struct change *change, struct write *w)
 {
 	struct tokens_remove *r = container_of(change, struct tokens_remove, change);
+	struct token one;
+	enum err e;
 
-	return r->id == 0 ? tokens_write_remove_all(w, r->account, &change->why)
-			  : remove_with_guests(w, r->account, r->id, &change->why);
+	if (r->id == 0)
+		return tokens_write_remove_all(w, r->account, &change->why);
+	e = load(w, r->account, r->id, &one, &change->why);
+	if (e == ERR_OK && one.kind == TOKEN_LINK)
+		e = remove_guests(w, &one, &change->why);
+	if (e == ERR_OK)
+		e = delete_one(w, &one, &change->why);
+	return e == ERR_NOT_FOUND ? errinfo_set(&change->why, e, "no such token") : e;
 }
 
 void

@@ -244,9 +244,8 @@ match(struct state *s)
 		return errinfo_set(&call->why, ERR_NOT_AUTHENTICATED,
 		    "this browser did not begin it, or too long ago");
 	if (s->ask.text.p == NULL)
-		return errinfo_set(&call->why, ERR_NOT_AUTHENTICATED,
-		    "the provider says: %.64s",
-		    op_param(call, "error").p == NULL ? "nothing" : "error");
+		return errinfo_set(
+		    &call->why, ERR_NOT_AUTHENTICATED, "the provider gives no code");
 	return s->ask.redirect == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 

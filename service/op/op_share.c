@@ -93,7 +93,6 @@ static enum err
 find_link(struct op_call *call, struct token *out)
 {
 	struct account account;
-	char id[TOKEN_ID_DIGITS + 1];
 	enum err e = sign_in_check_way(call);
 
 	if (e == ERR_OK)
@@ -101,8 +100,7 @@ find_link(struct op_call *call, struct token *out)
 		    1U << TOKEN_LINK, clock_wall_ms(), out, &call->why);
 	if (e != ERR_OK)
 		return e;
-	token_id_show(out->id, id);
-	if (!bytes_is(call->link, id))
+	if (!token_id_is(call->link, out->id))
 		return errinfo_set(
 		    &call->why, ERR_NOT_AUTHENTICATED, "the text is of another link");
 	e = accounts_get(

@@ -13,6 +13,15 @@ token_id_show(uint64_t id, char out[TOKEN_ID_DIGITS + 1])
 	(void)snprintf(out, TOKEN_ID_DIGITS + 1, "%016llx", (unsigned long long)id);
 }
 
+bool
+token_id_is(struct bytes text, uint64_t id)
+{
+	char shown[TOKEN_ID_DIGITS + 1];
+
+	token_id_show(id, shown);
+	return bytes_is(text, shown);
+}
+
 enum err
 token_id_read(struct op_call *call, struct bytes text, uint64_t *out)
 {

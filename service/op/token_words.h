@@ -11,6 +11,7 @@
 enum { TOKEN_ID_DIGITS = 16 };
 
 void token_id_show(uint64_t id, char out[TOKEN_ID_DIGITS + 1]);
+bool token_id_is(struct bytes text, uint64_t id);
 /* ERR_NOT_FOUND: no id at all. */
 enum err token_id_read(
     struct op_call *call, struct bytes text, uint64_t *out) ERR_CHECKED;

@@ -5,16 +5,14 @@ import html.parser
 import http.cookiejar
 import json
 import os
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from client_packages import Unavailable
 from openid_provider import API, OpenIdProvider
-from quartet_test import SKIPPED, Testbed, main, unittest, wait_until
+from quartet_test import Testbed, main, unittest, wait_until
 
 
 def bearer(token):
@@ -27,11 +25,7 @@ class OpenId(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="quartet-openid-"))
-        try:
-            cls.provider = OpenIdProvider(folder)
-        except Unavailable as why:
-            print(f"skipped: {why}", file=sys.stderr)
-            sys.exit(SKIPPED)
+        cls.provider = OpenIdProvider.or_skip(folder)
         cls.bed = Testbed.start(settings=cls.provider.settings(**cls.settings))
         cls.addClassCleanup(cls.bed.close)
         cls.base = f"https://{cls.bed.host}:{cls.bed.port}"

@@ -11,11 +11,12 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import urllib.parse
 import urllib.request
 
 from client_packages import Unavailable
-from quartet_test import TOP, wait_until
+from quartet_test import SKIPPED, TOP, wait_until
 
 MODULES = os.environ.get("QUARTET_CLIENT_NPM") or os.path.join(TOP, "build", "client-npm")
 PACKAGES = ["oidc-provider@8", "jose@5"]
@@ -70,6 +71,15 @@ class OpenIdProvider:
         with open(self.secret, "w", encoding="utf-8") as f:
             f.write("a secret of the client\n")
         self.new_key()
+
+    @classmethod
+    def or_skip(cls, folder):
+        """For setUpClass: where it cannot be had, the tests are skipped."""
+        try:
+            return cls(folder)
+        except Unavailable as why:
+            print(f"skipped: {why}", file=sys.stderr)
+            sys.exit(SKIPPED)
 
     def settings(self, **more):
         values = {"openid_issuer": self.issuer, "openid_client_id": "quartet", "openid_client_secret": self.secret,

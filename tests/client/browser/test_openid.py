@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signing in through an outside provider, in a browser."""
 
-import sys
 import tempfile
 
 from browser import BrowserTest, main, wait_until
-from client_packages import Unavailable
 from openid_provider import OpenIdProvider
-from quartet_test import SKIPPED
 
 
 class OpenId(BrowserTest):
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="quartet-openid-"))
-        try:
-            cls.provider = OpenIdProvider(folder)
-        except Unavailable as why:
-            print(f"skipped: {why}", file=sys.stderr)
-            sys.exit(SKIPPED)
+        cls.provider = OpenIdProvider.or_skip(folder)
         cls.settings = cls.provider.settings()
         super().setUpClass()
         cls.provider.redirect = f"https://{cls.bed.host}:{cls.bed.port}/account/openid/callback"
