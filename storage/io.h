@@ -16,6 +16,7 @@
 #ifndef QUARTET_STORAGE_IO_H
 #define QUARTET_STORAGE_IO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,6 +37,12 @@ enum io_kind {
 
 struct io_op {
 	enum io_kind kind;
+	/*
+	 * IO_WRITE: when all is written, an fdatasync right behind it, which costs less than
+	 * one of its own. The result is that of the first that did not do all.
+	 */
+	bool sync;
+	bool sync_failed; /* out: all was written, the result is the fdatasync's */
 	int fd;
 	int flags;
 	const char *path, *to_path;
@@ -93,6 +100,12 @@ io_free(struct io *io)
 	if (io != NULL)
 		io->engine->free(io);
 }
+
+/*
+ * For what stands before an engine and has a say in every operation: a write with a sync
+ * as two, each submitted to io->engine when the one before is done.
+ */
+void io_submit_in_two(struct io *io, struct io_op *op);
 
 /* The two engines, for io.c. */
 enum err io_uring_engine_new(

@@ -340,6 +340,10 @@ fault_submit(struct io *io, struct io_op *op)
 	struct fault_hit hit;
 	int failed;
 
+	if (op->sync) {
+		io_submit_in_two(io, op);
+		return;
+	}
 	path_of(op, path);
 	if (fault_match(l->location, kind_of(op), path, &hit)) {
 		obey(l, op, &hit);

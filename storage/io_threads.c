@@ -29,7 +29,18 @@ struct threads {
 };
 
 static int64_t
-perform(const struct io_op *op)
+write_and_sync(struct io_op *op)
+{
+	int64_t result = pwrite(op->fd, op->memory, op->n, (off_t)op->offset);
+
+	if (!op->sync || result != (int64_t)op->n)
+		return result;
+	op->sync_failed = fdatasync(op->fd) != 0;
+	return op->sync_failed ? -1 : result;
+}
+
+static int64_t
+perform(struct io_op *op)
 {
 	int64_t result = -1;
 
@@ -45,7 +56,7 @@ perform(const struct io_op *op)
 		result = pread(op->fd, op->memory, op->n, (off_t)op->offset);
 		break;
 	case IO_WRITE:
-		result = pwrite(op->fd, op->memory, op->n, (off_t)op->offset);
+		result = write_and_sync(op);
 		break;
 	case IO_FSYNC:
 		result = fsync(op->fd);

@@ -13,6 +13,11 @@
  * the spot. On a disk that hangs this thread may hang in one of them: it serves that disk
  * alone, and who waits for it has a deadline.
  *
+ * A write with a sync is two linked entries of the ring: one worker does both, and this
+ * thread is woken once. Of a write that did all the kernel says nothing, and the sync's
+ * answer ends the operation; of one that did not it says so, marked (WRITE_MARK in the
+ * address of the operation), and nothing of the sync.
+ *
  * The wake queue's eventfd is watched by a poll that stays in the ring.
  */
 #include "storage/io.h"
@@ -27,7 +32,7 @@
 
 #include "service/core/check.h"
 
-enum { WORKERS = 32, PUNTED_MAX = WORKERS - 4, RESERVED_SQES = 8 };
+enum { WORKERS = 32, PUNTED_MAX = WORKERS - 4, RESERVED_SQES = 8, WRITE_MARK = 1 };
 
 struct line {
 	struct queue_item *first, **last;
@@ -75,7 +80,7 @@ line_take(struct line *l)
 static bool
 is_punted(const struct io_op *op)
 {
-	return op->kind != IO_READ && op->kind != IO_WRITE;
+	return op->kind != IO_READ && (op->kind != IO_WRITE || op->sync);
 }
 
 static bool
@@ -99,15 +104,21 @@ do_now(struct io_op *op)
 	op->result = result < 0 ? -errno : result;
 }
 
+/* Room for `n` entries that go to the kernel together. */
+static void
+make_room(struct uring *u, unsigned n)
+{
+	if (io_uring_sq_space_left(&u->ring) < n)
+		CHECK(io_uring_submit(&u->ring) >= 0);
+}
+
 static struct io_uring_sqe *
 get_sqe(struct uring *u)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	struct io_uring_sqe *sqe;
 
-	if (sqe == NULL) { /* the queue is full of unsubmitted entries */
-		CHECK(io_uring_submit(&u->ring) >= 0);
-		sqe = io_uring_get_sqe(&u->ring);
-	}
+	make_room(u, 1);
+	sqe = io_uring_get_sqe(&u->ring);
 	CHECK(sqe != NULL);
 	return sqe;
 }
@@ -142,13 +153,30 @@ prepare(struct io_uring_sqe *sqe, const struct io_op *op)
 }
 
 static void
+prepare_sync(struct uring *u, struct io_uring_sqe *write, struct io_op *op)
+{
+	struct io_uring_sqe *sqe;
+
+	io_uring_sqe_set_flags(write, IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS);
+	io_uring_sqe_set_data64(write, (uint64_t)(uintptr_t)op | WRITE_MARK);
+	sqe = get_sqe(u);
+	io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+static void
 start(struct uring *u, struct io_op *op)
 {
-	struct io_uring_sqe *sqe = get_sqe(u);
+	struct io_uring_sqe *sqe;
 
 	CHECK(op->n <= UINT32_MAX);
+	make_room(u, 2);
+	sqe = get_sqe(u);
 	prepare(sqe, op);
-	io_uring_sqe_set_data(sqe, op);
+	if (op->sync)
+		prepare_sync(u, sqe, op);
+	else
+		io_uring_sqe_set_data(sqe, op);
 	if (is_punted(op))
 		u->punted_out++;
 	else
@@ -196,7 +224,8 @@ arm_wake(struct uring *u)
 static void
 finish(struct uring *u, struct io_uring_cqe *cqe)
 {
-	struct io_op *op = io_uring_cqe_get_data(cqe);
+	uint64_t data = io_uring_cqe_get_data64(cqe);
+	struct io_op *op = (struct io_op *)(uintptr_t)(data & ~(uint64_t)WRITE_MARK);
 	int result = cqe->res;
 
 	io_uring_cqe_seen(&u->ring, cqe);
@@ -210,6 +239,10 @@ finish(struct uring *u, struct io_uring_cqe *cqe)
 		u->direct_out--;
 	u->io.out--;
 	op->result = result;
+	if (op->sync && (data & WRITE_MARK) == 0) {
+		op->sync_failed = result < 0;
+		op->result = result < 0 ? result : (int64_t)op->n;
+	}
 	op->done(op);
 }
 
@@ -268,6 +301,9 @@ probe(struct io_uring *ring, struct errinfo *why)
 
 	if (probe == NULL)
 		return errinfo_set(why, ERR_IO, "io_uring: the kernel cannot be probed");
+	if ((ring->features & IORING_FEAT_CQE_SKIP) == 0)
+		e = errinfo_set(
+		    why, ERR_IO, "io_uring: this kernel cannot keep quiet of success");
 	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
 		if (!io_uring_opcode_supported(probe, wanted[i]))
 			e = errinfo_set(why, ERR_IO,
@@ -286,8 +322,8 @@ io_uring_engine_new(const struct io_config *config, struct io **out, struct erri
 
 	if (u == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for an I/O ring");
-	code =
-	    io_uring_queue_init(config->depth + PUNTED_MAX + RESERVED_SQES, &u->ring, 0);
+	code = io_uring_queue_init(
+	    config->depth + 2 * PUNTED_MAX + RESERVED_SQES, &u->ring, 0);
 	if (code < 0) {
 		free(u);
 		return errinfo_sys(why, ERR_IO, -code, "io_uring is refused");

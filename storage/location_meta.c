@@ -6,7 +6,8 @@
  *   begin    unlink what has the name
  *   always   open
  *   n > 0    write
- *   sync     fdatasync ─► after begin: fsync of the directory
+ *   sync     fdatasync, in one operation with a write ─► after begin: fsync of the
+ *            directory
  *   publish  unlink what has that name ─► rename ─► fsync of the directory
  *   always   close
  */
@@ -129,8 +130,9 @@ synced(struct io_op *op)
 	location_sync_dir(run->d, LOCATION_META_DIR, &run->waiter);
 }
 
+/* Nothing is to be written. */
 static void
-sync_file(struct run *run)
+sync_nothing(struct run *run)
 {
 	if (run->write->sync)
 		submit(run,
@@ -146,12 +148,13 @@ written(struct io_op *op)
 
 	if (op->result >= 0 && (size_t)op->result != run->write->n)
 		op->result = -ENOSPC; /* as in location_put.c */
-	if (op->result < 0) {
+	run->write->written = op->result >= 0 || op->sync_failed;
+	if (!run->write->written)
 		end(run, (int)op->result, "write");
-		return;
-	}
-	run->write->written = true;
-	sync_file(run);
+	else if (op->sync)
+		synced(op);
+	else
+		publish(run);
 }
 
 static void
@@ -166,10 +169,11 @@ opened(struct io_op *op)
 	}
 	run->fd = (int)op->result;
 	if (write->n == 0) {
-		sync_file(run);
+		sync_nothing(run);
 		return;
 	}
 	submit(run, (struct io_op){.kind = IO_WRITE,
+			.sync = write->sync,
 			.fd = run->fd,
 			.memory = (void *)(uintptr_t)write->from,
 			.n = write->n,

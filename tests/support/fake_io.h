@@ -206,8 +206,13 @@ static inline void
 fake_io_submit(struct io *io, struct io_op *op)
 {
 	struct fake_io *f = fake_io_of(io);
-	struct fake_io_rule rule = fake_io_match(f, op);
+	struct fake_io_rule rule;
 
+	if (op->sync) {
+		io_submit_in_two(io, op);
+		return;
+	}
+	rule = fake_io_match(f, op);
 	if (rule.kinds == 0)
 		f->real->submit(io, op);
 	else if (rule.act == FAKE_IO_HOLD)

@@ -116,6 +116,24 @@ run_write(struct bench *b, int fd, const void *p, size_t n, uint64_t offset)
 			  .offset = offset});
 }
 
+/* As it comes back. */
+static inline struct io_op
+run_write_and_sync(struct bench *b, int fd, void *p, size_t n, uint64_t offset)
+{
+	struct one one = {.op = {.kind = IO_WRITE,
+			      .sync = true,
+			      .fd = fd,
+			      .memory = p,
+			      .n = n,
+			      .offset = offset,
+			      .done = one_done}};
+
+	io_submit(b->io, &one.op);
+	while (!one.done)
+		io_wait(b->io);
+	return one.op;
+}
+
 static inline int64_t
 run_read(struct bench *b, int fd, void *p, size_t n, uint64_t offset)
 {

@@ -104,6 +104,59 @@ reading_and_writing_answer_as_pread_and_pwrite_do(void **state)
 }
 
 static void
+a_write_with_a_sync_says_which_of_the_two_failed(void **state)
+{
+	struct bench *b = *state;
+	int fd = make_file(b, "a", "0123456789"), read_only, full, null;
+	char data[] = "ab";
+	char text[16] = "";
+	struct io_op op = run_write_and_sync(b, fd, data, 2, 9);
+
+	assert_int_equal(op.result, 2);
+	assert_false(op.sync_failed);
+	assert_int_equal(run_read(b, fd, text, sizeof text, 8), 3);
+	assert_memory_equal(text, "8ab", 3);
+	/* The write: nothing is synced. */
+	read_only = run_open(b, "a", O_RDONLY);
+	op = run_write_and_sync(b, read_only, data, 2, 0);
+	assert_int_equal(op.result, -EBADF);
+	assert_false(op.sync_failed);
+	full = run_open(b, "/dev/full", O_WRONLY);
+	op = run_write_and_sync(b, full, data, 2, 0);
+	assert_int_equal(op.result, -ENOSPC);
+	assert_false(op.sync_failed);
+	/* The sync: a device that has none. */
+	null = run_open(b, "/dev/null", O_WRONLY);
+	op = run_write_and_sync(b, null, data, 2, 0);
+	assert_int_equal(op.result, -EINVAL);
+	assert_true(op.sync_failed);
+	assert_int_equal(run_close(b, fd), 0);
+	assert_int_equal(run_close(b, read_only), 0);
+	assert_int_equal(run_close(b, full), 0);
+	assert_int_equal(run_close(b, null), 0);
+}
+
+/* It is cut short by the process's limit of a file's size. */
+static void
+a_write_that_was_not_whole_is_not_synced(void **state)
+{
+	struct bench *b = *state;
+	int fd = make_file(b, "a", "0123456789");
+	char data[] = "ab";
+	struct rlimit before, small;
+	struct io_op op;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){.rlim_cur = 11, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	op = run_write_and_sync(b, fd, data, 2, 10);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(op.result, 1);
+	assert_false(op.sync_failed);
+	assert_int_equal(run_close(b, fd), 0);
+}
+
+static void
 direct_writes_must_be_aligned(void **state)
 {
 	struct bench *b = *state;
@@ -176,7 +229,7 @@ many_done(struct io_op *op)
 }
 
 static void
-run_many(struct bench *b, struct many *many, enum io_kind kind, int fd)
+run_many(struct bench *b, struct many *many, enum io_kind kind, bool sync, int fd)
 {
 	unsigned left = MANY;
 
@@ -186,6 +239,7 @@ run_many(struct bench *b, struct many *many, enum io_kind kind, int fd)
 		m->left = &left;
 		m->answers = 0;
 		m->op = (struct io_op){.kind = kind,
+		    .sync = sync,
 		    .fd = fd,
 		    .memory = m->data,
 		    .n = kind == IO_FSYNC ? 0 : sizeof m->data,
@@ -210,14 +264,15 @@ thousands_of_operations_beyond_the_depth_all_come_back(void **state)
 	assert_non_null(many);
 	for (size_t i = 0; i < MANY; i++)
 		(void)memset(many[i].data, (int)(i % 251), sizeof many[i].data);
-	run_many(b, many, IO_WRITE, fd);
+	run_many(b, many, IO_WRITE, false, fd);
 	for (size_t i = 0; i < MANY; i++)
 		(void)memset(many[i].data, 0xff, sizeof many[i].data);
-	run_many(b, many, IO_READ, fd);
+	run_many(b, many, IO_READ, false, fd);
 	for (size_t i = 0; i < MANY; i++)
 		for (size_t k = 0; k < sizeof many[i].data; k++)
 			assert_int_equal(many[i].data[k], i % 251);
-	run_many(b, many, IO_FSYNC, fd);
+	run_many(b, many, IO_WRITE, true, fd);
+	run_many(b, many, IO_FSYNC, false, fd);
 	assert_int_equal(run_close(b, fd), 0);
 	free(many);
 }
@@ -501,6 +556,8 @@ test_engine(const char *name)
 	    BENCH(a_full_descriptor_table_is_an_error_like_any_other),
 	    BENCH(new_files_and_directories_are_not_for_others),
 	    BENCH(reading_and_writing_answer_as_pread_and_pwrite_do),
+	    BENCH(a_write_with_a_sync_says_which_of_the_two_failed),
+	    BENCH(a_write_that_was_not_whole_is_not_synced),
 	    BENCH(direct_writes_must_be_aligned),
 	    BENCH(a_rename_never_replaces),
 	    BENCH(unlinking_and_making_directories_answer_as_the_system_calls_do),
