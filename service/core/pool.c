@@ -4,9 +4,12 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "service/core/check.h"
+
+enum { MAPPED_FROM = PIECE_SMALL_SIZE };
 
 struct pool {
 	pthread_mutex_t lock;
@@ -36,16 +39,43 @@ pool_new(size_t limit_bytes, struct pool **out, struct errinfo *why)
 	return ERR_OK;
 }
 
+/*
+ * Large ones are mapped, so that they go back to the system. For one of a small file that
+ * is too much: the mapping, its faults and telling all processors that it is gone took a
+ * twelfth of the time of an upload (measured).
+ */
+static void *
+data_new(size_t size)
+{
+	void *data;
+
+	if (size >= MAPPED_FROM) {
+		data = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		return data == MAP_FAILED ? NULL : data;
+	}
+	data = aligned_alloc(PIECE_ALIGN, size);
+	if (data != NULL)
+		(void)memset(data, 0, size); /* as a mapping is */
+	return data;
+}
+
+static void
+data_free(void *data, size_t size)
+{
+	if (size >= MAPPED_FROM)
+		(void)munmap(data, size);
+	else
+		free(data);
+}
+
 static struct piece *
 piece_new(struct pool *pool, size_t size)
 {
 	struct piece *piece = malloc(sizeof *piece);
-	void *data =
-	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *data = piece == NULL ? NULL : data_new(size);
 
-	if (piece == NULL || data == MAP_FAILED) {
-		if (data != MAP_FAILED)
-			(void)munmap(data, size);
+	if (data == NULL) {
 		free(piece);
 		return NULL;
 	}
@@ -56,7 +86,7 @@ piece_new(struct pool *pool, size_t size)
 static void
 piece_free(struct piece *piece)
 {
-	(void)munmap(piece->data, piece->size);
+	data_free(piece->data, piece->size);
 	free(piece);
 }
 
