@@ -5,6 +5,7 @@
  */
 #include "service/job/engine.h"
 
+#include "service/job/job_record.h"
 #include "storage/jobs.h"
 #include "tests/support/rig.h"
 
@@ -721,9 +722,14 @@ after_a_restart_other_running_jobs_are_in_error(void **state)
 
 	/* As a kill leaves it: the record says EXECUTING, its runner is gone. */
 	(void)begin(e, JOB_LIST_TRANSFERS, id);
-	rig_run_for(&e->rig, 20);
 	assert_true(job_id_number(id, &put.number));
-	assert_ok(jobs_get(e->rig.reader, &e->arena, put.number, &record, &why), &why);
+	do {
+		rig_run_for(&e->rig, 20);
+		assert_ok(
+		    jobs_get(e->rig.reader, &e->arena, put.number, &record, &why), &why);
+		assert_ok(
+		    job_record_decode(&e->arena, put.number, record, &job, &why), &why);
+	} while (job.phase != JOB_EXECUTING);
 	job_run_end(e->run[0], &(struct job_outcome){.phase = JOB_COMPLETED});
 	close_engine(e);
 	put.change = rig_change(&e->rig);
