@@ -71,6 +71,17 @@ identity_load(
 			 : ERR_OK;
 }
 
+enum err
+identity_principal(struct db_txn *txn, uint64_t id, uint64_t *out, struct errinfo *why)
+{
+	struct identity_row row;
+	enum err e = identity_load(txn, id, &row, why);
+
+	if (e == ERR_OK)
+		*out = row.kind == IDENTITY_DN && row.account != 0 ? row.account : id;
+	return e;
+}
+
 static enum err
 identity_store(
     struct write *w, uint64_t id, const struct identity_row *row, struct errinfo *why)

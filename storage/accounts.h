@@ -198,6 +198,17 @@ struct groups_member {
 void groups_member(struct store *store, struct groups_member *r);
 
 /*
+ * Give a group to `owner`, if it is the principal's `owned_by`. ERR_NOT_FOUND: no such
+ * group; ERR_CHANGED: it is somebody else's.
+ */
+struct groups_give {
+	struct change change;
+	uint64_t group;
+	uint64_t owned_by, owner;
+};
+void groups_give(struct store *store, struct groups_give *r);
+
+/*
  * Exactly these are members and administrators from now on. Fails as groups_member, and
  * then nothing is changed.
  */

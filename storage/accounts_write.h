@@ -23,5 +23,8 @@ struct identity_row {
 
 enum err identity_load(struct db_txn *txn, uint64_t id, struct identity_row *out,
     struct errinfo *why) ERR_CHECKED;
+/* The account that an identity is or belongs to, else itself. ERR_NOT_FOUND. */
+enum err identity_principal(
+    struct db_txn *txn, uint64_t id, uint64_t *out, struct errinfo *why) ERR_CHECKED;
 
 #endif

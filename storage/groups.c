@@ -639,6 +639,26 @@ apply_replace(struct change *change, struct write *w)
 }
 
 static enum err
+apply_give(struct change *change, struct write *w)
+{
+	struct groups_give *r = container_of(change, struct groups_give, change);
+	struct errinfo *why = &change->why;
+	uint64_t principal = 0;
+	struct group group;
+	enum err e = group_load(w->txn, r->group, &w->arena, &group, why);
+
+	if (e == ERR_NOT_FOUND)
+		return errinfo_set(why, e, "no such group");
+	if (e == ERR_OK)
+		e = identity_principal(w->txn, group.owner, &principal, why);
+	if (e == ERR_NOT_FOUND || (e == ERR_OK && principal != r->owned_by))
+		return errinfo_set(why, ERR_CHANGED,
+		    "the group '%.*s' is somebody else's", BYTES_ARG(group.name));
+	group.owner = r->owner;
+	return e == ERR_OK ? group_store(w, &group, why) : e;
+}
+
+static enum err
 apply_create(struct change *change, struct write *w)
 {
 	struct groups_create *r = container_of(change, struct groups_create, change);
@@ -690,6 +710,13 @@ void
 groups_member(struct store *store, struct groups_member *r)
 {
 	r->change.apply = apply_member;
+	store_submit(store, &r->change);
+}
+
+void
+groups_give(struct store *store, struct groups_give *r)
+{
+	r->change.apply = apply_give;
 	store_submit(store, &r->change);
 }
 

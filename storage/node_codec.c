@@ -12,6 +12,7 @@ enum {
 	AT_CRC = 1,
 	AT_TYPE = 5,
 	AT_PARENT = 8,
+	AT_OWNER = 16,
 	AT_A = 40,
 	AT_B = 48,
 	FIXED_SIZE = 56,
@@ -423,4 +424,15 @@ node_record_parent(uint64_t id, struct bytes record, uint64_t *parent_out,
 			*quota_out = pack_load((const uint8_t *)body.p, 8);
 	}
 	return parts.failed ? wrong_form(id, why) : ERR_OK;
+}
+
+enum err
+node_record_owner(
+    uint64_t id, struct bytes record, uint64_t *owner_out, struct errinfo *why)
+{
+	enum err e = check_record(id, record, why);
+
+	if (e == ERR_OK)
+		*owner_out = pack_load((const uint8_t *)record.p + AT_OWNER, 8);
+	return e;
 }

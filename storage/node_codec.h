@@ -43,4 +43,8 @@ void node_record_set_totals(
 enum err node_record_parent(uint64_t id, struct bytes record, uint64_t *parent_out,
     uint64_t *quota_out, struct errinfo *why) ERR_CHECKED;
 
+/* The one field a search for what somebody owns needs, likewise. */
+enum err node_record_owner(uint64_t id, struct bytes record, uint64_t *owner_out,
+    struct errinfo *why) ERR_CHECKED;
+
 #endif

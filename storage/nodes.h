@@ -82,6 +82,24 @@ enum err nodes_get_many(struct store_reader *reader, struct arena *a, uint64_t c
     struct errinfo *why) ERR_CHECKED;
 
 /*
+ * The nodes that one of some identities owns, wherever they are, in the order of their
+ * ids: up to `max` of them, or what there is among the next `look` nodes of all, behind
+ * the node `after`. A node made between two pages has the highest id, so it is seen. One
+ * whose record is damaged is counted and passed over.
+ */
+struct nodes_owned {
+	uint64_t *id;
+	size_t n;
+	size_t damaged;
+	uint64_t last; /* looked at: the next page begins behind it */
+	bool more; /* there may be nodes behind it */
+};
+
+enum err nodes_owned(struct store_reader *reader, struct arena *a, const uint64_t *owner,
+    size_t n_owners, uint64_t after, size_t look, size_t max, struct nodes_owned *out,
+    struct errinfo *why) ERR_CHECKED;
+
+/*
  * The names of the free properties that nodes ever had, in the order of first use, up to
  * `max_bytes` of text.
  */
@@ -126,11 +144,13 @@ struct nodes_patch {
 /*
  * Apply a patch; the date moves even if nothing changed. Locks are not looked at.
  * ERR_NODE_NOT_FOUND; ERR_INVALID_ARGUMENT beyond properties_max, unless the node had as
- * many before.
+ * many before; ERR_CHANGED: it does not belong to `owned_by`, if that is given.
  */
 struct nodes_update {
 	struct change change;
 	uint64_t id;
+	uint64_t
+	    owned_by; /* only what is this principal's, by any identity; 0: whoever's */
 	struct nodes_patch patch;
 	size_t properties_max;
 };

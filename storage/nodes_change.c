@@ -7,6 +7,7 @@
 
 #include "service/core/check.h"
 #include "service/core/kill_point.h"
+#include "storage/accounts_write.h"
 #include "storage/blob_write.h"
 #include "storage/keys.h"
 #include "storage/node_codec.h"
@@ -249,12 +250,27 @@ patch_fields(struct node *node, const struct nodes_patch *p)
 }
 
 static enum err
+check_owner(
+    struct write *w, const struct node *node, uint64_t owned_by, struct errinfo *why)
+{
+	uint64_t principal;
+	enum err e = identity_principal(w->txn, node->owner, &principal, why);
+
+	if (e == ERR_NOT_FOUND || (e == ERR_OK && principal != owned_by))
+		return errinfo_set(
+		    why, ERR_CHANGED, "'%.*s' is somebody else's", BYTES_ARG(node->name));
+	return e;
+}
+
+static enum err
 apply_update(struct change *change, struct write *w)
 {
 	struct nodes_update *r = container_of(change, struct nodes_update, change);
 	struct node node;
 	enum err e = nodes_write_load(w, r->id, &node, &change->why);
 
+	if (e == ERR_OK && r->owned_by != 0)
+		e = check_owner(w, &node, r->owned_by, &change->why);
 	if (e == ERR_OK)
 		e = merge_properties(
 		    w, &node, &r->patch, r->properties_max, &change->why);

@@ -411,3 +411,60 @@ nodes_property_names(struct store_reader *reader, struct arena *a, size_t max_by
 	store_read_end(reader);
 	return e;
 }
+
+static bool
+is_one_of(uint64_t id, const uint64_t *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+static enum err
+fill_owned(struct db_cursor *cursor, const uint64_t *owner, size_t n_owners, size_t look,
+    size_t max, struct nodes_owned *out, struct errinfo *why)
+{
+	struct key from = key_id(out->last + 1);
+	struct bytes key, record;
+	enum err e = db_cursor_seek(cursor, key_bytes(&from), &key, &record, why);
+
+	for (size_t i = 0; e == ERR_OK && i < look && out->n < max; i++) {
+		uint64_t whose;
+
+		if (key.n != 8)
+			return errinfo_set(why, ERR_DAMAGED, "key of a node is damaged");
+		out->last = key_load_u64(key, 0);
+		if (node_record_owner(out->last, record, &whose, NULL) != ERR_OK)
+			out->damaged++;
+		else if (is_one_of(whose, owner, n_owners))
+			out->id[out->n++] = out->last;
+		e = db_cursor_next(cursor, &key, &record, why);
+	}
+	out->more = e == ERR_OK;
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+nodes_owned(struct store_reader *reader, struct arena *a, const uint64_t *owner,
+    size_t n_owners, uint64_t after, size_t look, size_t max, struct nodes_owned *out,
+    struct errinfo *why)
+{
+	struct db_cursor *cursor;
+	struct db_txn *txn;
+	enum err e;
+
+	*out = (struct nodes_owned){.id = arena_array(a, uint64_t, max), .last = after};
+	if (out->id == NULL)
+		return no_memory(why);
+	e = store_read_begin(reader, &txn, why);
+	if (e != ERR_OK)
+		return e;
+	e = db_cursor_open(txn, DB_NODE, &cursor, why);
+	if (e == ERR_OK) {
+		e = fill_owned(cursor, owner, n_owners, look, max, out, why);
+		db_cursor_close(cursor);
+	}
+	store_read_end(reader);
+	return e;
+}

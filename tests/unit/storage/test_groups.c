@@ -286,6 +286,55 @@ links_are_replaced_all_or_not_at_all(void **state)
 	check_by(c, groups_administered, bob, 0);
 }
 
+static enum err
+give(struct catalogue *c, uint64_t id, uint64_t owned_by, uint64_t owner)
+{
+	struct groups_give r = {.group = id, .owned_by = owned_by, .owner = owner};
+
+	return run(c, groups_give, &r);
+}
+
+static void
+a_group_is_given_by_its_owner_only(void **state)
+{
+	struct catalogue *c = *state;
+	uint64_t alice = account(c, "alice"), bob = account(c, "bob");
+	uint64_t id = group(c, "g");
+	struct group g;
+
+	add(c, id, MEMBER_USER, alice);
+	assert_err(give(c, id, alice, bob), ERR_CHANGED);
+	assert_done(c, give(c, id, OWNER, alice));
+	assert_done(c, give(c, id, alice, bob));
+	assert_err(give(c, id, alice, bob), ERR_CHANGED);
+	assert_err(give(c, 999999, alice, bob), ERR_NOT_FOUND);
+	assert_ok(groups_get(c->rig.reader, &c->arena, id, &g, &c->why), &c->why);
+	assert_int_equal(g.owner, bob);
+	assert_bytes(g.name, "g");
+	assert_bytes(g.description, "about");
+	check_groups(c, alice, &id, 1);
+}
+
+/* What belongs to an account by one of its DNs is the account's, too. */
+static void
+a_group_of_a_dn_is_given_by_its_account(void **state)
+{
+	struct catalogue *c = *state;
+	uint64_t alice = account(c, "alice"), bob = account(c, "bob"), id;
+	struct accounts_ensure_dn dn = {.key = BYTES("cn=a"), .text = BYTES("CN=a")};
+	struct groups_create r = {.name = BYTES("g"), .description = BYTES("about")};
+	struct accounts_dn bind = {
+	    .account = alice, .key = BYTES("cn=a"), .text = BYTES("CN=a")};
+
+	assert_done(c, run(c, accounts_ensure_dn, &dn));
+	r.owner = dn.id_out;
+	assert_done(c, run(c, groups_create, &r));
+	id = r.id_out;
+	assert_err(give(c, id, alice, bob), ERR_CHANGED);
+	assert_done(c, run(c, accounts_dn, &bind));
+	assert_done(c, give(c, id, alice, bob));
+}
+
 int
 main(void)
 {
@@ -299,6 +348,8 @@ main(void)
 	    CATALOGUE_TEST(groups_are_listed_by_name_in_pages),
 	    CATALOGUE_TEST(who_administers_a_group_is_no_member_of_it),
 	    CATALOGUE_TEST(links_are_replaced_all_or_not_at_all),
+	    CATALOGUE_TEST(a_group_is_given_by_its_owner_only),
+	    CATALOGUE_TEST(a_group_of_a_dn_is_given_by_its_account),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

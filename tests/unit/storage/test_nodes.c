@@ -534,6 +534,48 @@ assert_properties(struct catalogue *c, uint64_t id, const char *expected)
 	str_release(&text);
 }
 
+static enum err
+give(struct catalogue *c, uint64_t id, uint64_t owned_by, uint64_t owner)
+{
+	struct nodes_update r = {.id = id,
+	    .owned_by = owned_by,
+	    .patch = {.set_owner = true, .owner = owner},
+	    .properties_max = 100};
+
+	return run(c, nodes_update, &r);
+}
+
+/* OWNER is the account that the store was made with. */
+static void
+an_update_of_what_somebody_owns_leaves_others_alone(void **state)
+{
+	struct catalogue *c = *state;
+	struct accounts_create bob = {.name = BYTES("bob")};
+	struct accounts_dn dn = {
+	    .account = OWNER, .key = BYTES("cn=o"), .text = BYTES("CN=o")};
+	struct accounts_ensure_dn ensure = {.key = BYTES("cn=o"), .text = BYTES("CN=o")};
+	uint64_t id = file(c, ROOT, "f", 1);
+	int64_t before = read_node(c, id).changed_ms;
+
+	assert_done(c, run(c, accounts_create, &bob));
+	assert_err(give(c, id, bob.id_out, 4711), ERR_CHANGED);
+	assert_int_equal(read_node(c, id).owner, OWNER);
+	assert_true(read_node(c, id).changed_ms == before);
+	/* By an identity that is the account's, and not before it is. */
+	assert_done(c, run(c, accounts_ensure_dn, &ensure));
+	assert_done(c, give(c, id, OWNER, ensure.id_out));
+	assert_err(give(c, id, OWNER, bob.id_out), ERR_CHANGED);
+	assert_done(c, run(c, accounts_dn, &dn));
+	assert_done(c, give(c, id, OWNER, bob.id_out));
+	assert_int_equal(read_node(c, id).owner, bob.id_out);
+	assert_err(give(c, id, OWNER, bob.id_out), ERR_CHANGED);
+	/* An owner nobody knows is nobody's. */
+	assert_done(
+	    c, try_patch(c, id, (struct nodes_patch){.set_owner = true, .owner = 4711}));
+	assert_err(give(c, id, OWNER, bob.id_out), ERR_CHANGED);
+	assert_err(give(c, 99999, OWNER, bob.id_out), ERR_NODE_NOT_FOUND);
+}
+
 static void
 properties_are_merged(void **state)
 {
@@ -766,6 +808,7 @@ main(void)
 	    CATALOGUE_TEST(a_patch_sets_each_field_by_itself),
 	    CATALOGUE_TEST(the_date_moves_with_every_change),
 	    CATALOGUE_TEST(an_update_needs_its_node),
+	    CATALOGUE_TEST(an_update_of_what_somebody_owns_leaves_others_alone),
 	    CATALOGUE_TEST(properties_are_merged),
 	    CATALOGUE_TEST(a_node_has_no_more_properties_than_the_limit),
 	    CATALOGUE_TEST(a_node_over_the_limit_can_lose_properties),

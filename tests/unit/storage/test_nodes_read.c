@@ -554,6 +554,87 @@ a_store_without_root_is_damage(void **state)
 	assert_err(try_walk(c, ""), ERR_DAMAGED);
 }
 
+static uint64_t
+owned(struct catalogue *c, const char *name, uint64_t owner)
+{
+	struct nodes_create r = {
+	    .parent_id = ROOT,
+	    .node = {.name = bytes_of(name),
+		.type = NODE_DATA,
+		.owner = owner,
+		.quota = NODE_NO_QUOTA},
+	};
+
+	assert_done(c, run(c, nodes_create, &r));
+	return r.id_out;
+}
+
+/* What 50 and 51 own, in pages of `look` and `max`: the nodes `expect`, in that order. */
+static void
+check_owned(
+    struct catalogue *c, size_t look, size_t max, const uint64_t *expect, size_t n)
+{
+	static const uint64_t owners[] = {51, 50};
+	struct nodes_owned page = {.more = true};
+	size_t found = 0, damaged = 0;
+
+	while (page.more) {
+		assert_ok(nodes_owned(c->rig.reader, &c->arena, owners, 2, page.last,
+			      look, max, &page, &c->why),
+		    &c->why);
+		assert_true(page.n <= max);
+		for (size_t i = 0; i < page.n; i++) {
+			assert_true(found < n);
+			assert_int_equal(page.id[i], expect[found++]);
+		}
+		damaged += page.damaged;
+	}
+	assert_int_equal(found, n);
+	assert_int_equal(damaged, 0);
+}
+
+static void
+what_some_identities_own_is_found_in_pages(void **state)
+{
+	struct catalogue *c = *state;
+	uint64_t mine[6], inner = folder(c, ROOT, "inner");
+
+	check_owned(c, 10, 10, NULL, 0);
+	mine[0] = owned(c, "z", 50);
+	(void)owned(c, "theirs", 52);
+	mine[1] = owned(c, "a", 51);
+	mine[2] = owned(c, "b", 50);
+	for (int i = 0; i < 20; i++)
+		(void)file(c, inner, (const char[]){(char)('a' + i), '\0'}, 1);
+	mine[3] = owned(c, "last", 51);
+	for (size_t look = 1; look < 30; look++)
+		for (size_t max = 1; max < 6; max++)
+			check_owned(c, look, max, mine, 4);
+	assert_done(c, try_move(c, mine[0], inner, "elsewhere"));
+	assert_done(c, try_drop(c, mine[2]));
+	mine[2] = mine[3];
+	check_owned(c, 4, 2, mine, 3);
+}
+
+static void
+a_damaged_record_is_passed_over_and_counted(void **state)
+{
+	struct catalogue *c = *state;
+	uint64_t mine[2] = {owned(c, "a", 50), owned(c, "c", 50)};
+	struct key key = key_id(mine[0]);
+	struct bytes record = raw_get(c, DB_NODE, key_bytes(&key));
+	struct nodes_owned page;
+
+	raw_put(c, DB_NODE, key_bytes(&key), flipped(c, record, 20 * 8));
+	assert_ok(nodes_owned(c->rig.reader, &c->arena, &(uint64_t){50}, 1, 0, 100, 100,
+		      &page, &c->why),
+	    &c->why);
+	assert_int_equal(page.damaged, 1);
+	assert_int_equal(page.n, 1);
+	assert_int_equal(page.id[0], mine[1]);
+	assert_false(page.more);
+}
+
 int
 main(void)
 {
@@ -576,6 +657,8 @@ main(void)
 	    CATALOGUE_TEST(an_entry_without_a_record_is_damage),
 	    CATALOGUE_TEST(a_chain_that_breaks_on_the_way_is_damage),
 	    CATALOGUE_TEST(a_store_without_root_is_damage),
+	    CATALOGUE_TEST(what_some_identities_own_is_found_in_pages),
+	    CATALOGUE_TEST(a_damaged_record_is_passed_over_and_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
