@@ -8,7 +8,7 @@
  *    "path":"/vault/nodes/alice/x","peer":"192.0.2.1","request":"..."}
  *
  * The event is what the operation has said (op_call.audit). No secrets: `path` is as the
- * access log has it.
+ * access log has it. How a hand-over ended is a line of its own (op/run_hand_over.c).
  */
 #ifndef QUARTET_AUDIT_H
 #define QUARTET_AUDIT_H

@@ -225,7 +225,8 @@ open_jobs(struct server *s, struct errinfo *why)
 	    .settings = s->settings,
 	    .runner = {[JOB_LIST_TRANSFERS] = run_transfer,
 		[JOB_LIST_DELETE] = run_delete,
-		[JOB_LIST_SETPROPS] = run_setprops},
+		[JOB_LIST_SETPROPS] = run_setprops,
+		[JOB_LIST_HAND_OVER] = run_hand_over},
 	    .env = &s->background_env,
 	};
 	enum err e;

@@ -23,6 +23,7 @@ enum job_list {
 	JOB_LIST_SYNC = 2, /* a transfer negotiated at once; lives shorter */
 	JOB_LIST_DELETE = 3,
 	JOB_LIST_SETPROPS = 4,
+	JOB_LIST_HAND_OVER = 5,
 	JOB_LISTS
 };
 

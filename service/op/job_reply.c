@@ -2,6 +2,7 @@
 #include "service/op/job_reply.h"
 
 #include "service/core/isotime.h"
+#include "service/op/job_call.h"
 #include "service/xml/job_xml.h"
 
 enum { DOCUMENT_MAX = 64 * 1024 * 1024, RUN_ID_MAX = 64 /* DALI 1.1 3.4.6 */ };
@@ -11,6 +12,7 @@ static const char *const list_names[JOB_LISTS] = {
     [JOB_LIST_SYNC] = "synctrans",
     [JOB_LIST_DELETE] = "async-delete",
     [JOB_LIST_SETPROPS] = "async-setprops",
+    [JOB_LIST_HAND_OVER] = "async-hand-over",
 };
 
 struct bytes
@@ -40,7 +42,7 @@ job_set_owner(const struct op_call *call, struct job *job)
 		return;
 	job->owner_name = c->name;
 	if (c->principal == 0)
-		job->owner_key = c->dn_key;
+		job->owner_key = c->dn_key.p == NULL ? BYTES(JOB_OPERATOR) : c->dn_key;
 }
 
 static size_t

@@ -6,6 +6,7 @@
 #include "service/job/engine.h"
 
 extern const struct job_runner run_delete;
+extern const struct job_runner run_hand_over;
 extern const struct job_runner run_setprops;
 extern const struct job_runner run_transfer; /* move, negotiation, other services */
 

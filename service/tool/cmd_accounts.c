@@ -17,7 +17,8 @@ static const char user_usage[] =
     "dn-add NAME DN | dn-remove NAME DN | password NAME | "
     "describe NAME DISPLAY-NAME [E-MAIL] | home NAME | "
     "enable NAME | disable NAME | token NAME [DAYS] | "
-    "revoke NAME";
+    "revoke NAME | hand-over NAME TO [--no-wait] | hand-over-show JOB | "
+    "hand-over-abort JOB";
 static const char group_usage[] = "group list | show NAME | create NAME [OWNER] | remove "
 				  "NAME | add NAME MEMBER... | drop "
 				  "NAME MEMBER...";
@@ -202,6 +203,9 @@ cmd_user(const struct tool_call *call)
 		return show_named(call, USERS "/", print_user);
 	if (is(call, 0, "add"))
 		return user_add(call);
+	if (is(call, 0, "hand-over") || is(call, 0, "hand-over-show") ||
+	    is(call, 0, "hand-over-abort"))
+		return tool_hand_over(call);
 	if ((is(call, 0, "dn-add") || is(call, 0, "dn-remove")) && call->n == 3)
 		return do_named(call, USERS "/",
 		    &(struct tool_field){call->word[0], call->word[2]}, 1);

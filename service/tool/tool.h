@@ -73,6 +73,9 @@ char *tool_path(const char *prefix, const char *name);
 
 int tool_wrong_usage(const char *usage);
 
+/* The words of `user` that begin with "hand-over". */
+int tool_hand_over(const struct tool_call *call);
+
 #define COMMAND(name, function, usage, help) int function(const struct tool_call *call);
 #include "service/tool/tool.def"
 #undef COMMAND

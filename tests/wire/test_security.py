@@ -265,6 +265,7 @@ class Attempts(unittest.TestCase):
 
     def test_a_foreign_page_administers(self):
         self.forged("POST", "/manage/users/bob", "state=disabled", how="admin")
+        self.forged("POST", "/manage/hand-over", "from=alice&to=bob", how="admin")
 
     def test_a_foreign_page_signs_somebody_in(self):
         answer = self.form("/account/session", {"username": "bob", "password": self.bed.env["QUARTET_PASS_BOB"]}, headers={"Origin": "https://evil.example"})
@@ -455,7 +456,7 @@ class Attempts(unittest.TestCase):
             self.refused(self.bed.ask(method, target, "bob"), 403)
 
     def test_the_operators_pages(self):
-        for method, target in (("GET", "/manage/users"), ("POST", "/manage/users/alice"), ("GET", "/manage/health"), ("POST", "/manage/quota"), ("GET", "/admin/users"), ("POST", "/admin/mode")):
+        for method, target in (("GET", "/manage/users"), ("POST", "/manage/users/alice"), ("GET", "/manage/health"), ("POST", "/manage/quota"), ("POST", "/manage/hand-over"), ("GET", "/vault/async-hand-over"), ("GET", "/admin/users"), ("POST", "/admin/mode")):
             self.refused(self.bed.ask(method, target, "bob", "" if method == "POST" else None, FORM), 403, 404)
 
     def test_an_administrators_name(self):
