@@ -2,9 +2,9 @@
 // For administrators: accounts, allocations with their quota, and how the service is.
 
 import { t } from "./words.js";
-import { ask, asked, askJson, browseUrl, confirmed, date, dialog, explain, failed, form, h, say, session, size } from "./app.js";
+import { ask, asked, askJson, browseUrl, confirmed, date, dialog, explain, failed, form, h, say, session, size, task, vaultUrl } from "./app.js";
 import { readNode } from "./browse.js";
-import { createNode } from "./vospace.js";
+import { createNode, followJob } from "./vospace.js";
 
 const UNITS = { "": 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, p: 1e15 };
 
@@ -43,10 +43,29 @@ export async function admin(where) {
     await showSpaces();
   }
 
+  // What is somebody's who leaves, as one job.
+  async function handOver(user, others) {
+    const from = user.name;
+    const to = await dialog(`${t("hand.over")}: ${from}`, (close) => h("form", {
+      onsubmit: (e) => { e.preventDefault(); close(e.target.elements["hand-over-to"].value); },
+    }, h("p", {}, t("hand.over.what", { name: from })),
+    user.state === "active" && h("p", { class: "warn" }, t("hand.over.active", { name: from })),
+    h("label", { for: "hand-over-to" }, t("hand.over.to")),
+    h("select", { id: "hand-over-to", autofocus: true }, others.map((o) => h("option", { value: o.name }, o.display ? `${o.name} (${o.display})` : o.name))),
+    h("div", { class: "ends" }, h("button", { type: "button", onclick: () => close() }, t("cancel")), h("button", { class: "main" }, t("hand.over")))));
+    if (!to || !await confirmed(t("hand.over"), t("hand.over.sure", { from, to }), t("hand.over"))) return;
+    const { id } = await askJson("POST", "/manage/hand-over", form({ from, to }));
+    await followJob(await ask("GET", vaultUrl(`/async-hand-over/${id}`)), task(`${t("hand.over")}: ${from} → ${to}`));
+    const { nodes, groups } = await askJson("GET", `/manage/hand-over/${id}`);
+    say(t("hand.over.done", { to, nodes, groups }));
+    await showSpaces();
+  }
+
   async function showUsers() {
     const list = await askJson("GET", "/manage/users");
     list.sort((a, b) => (b.state === "pending") - (a.state === "pending") || a.name.localeCompare(b.name));
     const act = (user, key, fields, css) => h("button", { class: css, "aria-label": `${t(key)}: ${user.name}`, onclick: () => safely(() => change(user.name, fields)) }, t(key));
+    const takers = (user) => list.filter((o) => o.state === "active" && o.name !== user.name);
     users.replaceChildren(h("h2", {}, t("users")), h("p", {}, h("button", { onclick: () => safely(addUser) }, t("user.add"))),
       table(["username", "display", "state", "actions"], list.map((u) => [
         u.name, [u.display, u.email && h("div", { class: "dim" }, u.email)].filter(Boolean), t("state." + u.state),
@@ -58,6 +77,9 @@ export async function admin(where) {
               if (await confirmed(t("revoke.all"), t("revoke.other", { name: u.name }), t("revoke"))) await change(u.name, { revoke: "yes" });
             }),
           }, t("revoke")),
+          u.state !== "pending" && takers(u).length > 0 && h("button", {
+            "aria-label": `${t("hand.over")}: ${u.name}`, onclick: () => safely(() => handOver(u, takers(u))),
+          }, t("hand.over")),
         ].filter(Boolean)),
       ])));
   }

@@ -105,6 +105,52 @@ class Administration(BrowserTest):
         page.click("Enable: zoe")
         wait_until(lambda: "disabled" not in page.text("main"))
 
+    def test_a_leavers_files_are_handed_over(self):
+        self.bed.tool("user", "add", "leaver", "--home")
+        token = self.bed.tool("user", "token", "leaver")[1].strip()
+        for i in range(300):
+            path = f"/leaver/f{i}"
+            self.assertEqual(self.bed.ask("PUT", "/nodes" + path, None, self.bed.document("DataNode", path),
+                                          {"Content-Type": "text/xml", "Authorization": "Bearer " + token}).status, 201)
+        self.bed.tool("user", "add", "absent")
+        self.bed.tool("user", "disable", "absent")
+        for name in ("absent", "leaver"):
+            self.addCleanup(self.bed.tool, "user", "enable", name)
+        page = self.sign_in("admin", "/page/admin")
+        page.click("Hand over: leaver")
+        page.sees("leaver is still active")
+        offered = [option.get_attribute("value") for option in page.all("#hand-over-to option")]
+        self.assertIn("carol", offered)
+        for name in ("leaver", "absent"):
+            self.assertNotIn(name, offered)
+        page.in_dialog("cancel")
+        page.no_dialog()
+        page.click("Disable: leaver")
+        page.button("Enable: leaver")
+        page.click("Hand over: leaver")
+        page.one("#hand-over-to option[value=carol]").click()
+        self.assertNotIn("is still active", page.text("dialog[open]"))
+        page.in_dialog("hand.over")
+        page.sees("everything that leaver owns")
+        page.in_dialog("cancel")
+        self.assertIn(">leaver<", self.bed.ask("GET", "/nodes/leaver?limit=0", "admin").text)
+        page.no_dialog()
+        page.click("Hand over: leaver")
+        page.one("#hand-over-to option[value=carol]").click()
+        page.in_dialog("hand.over")
+        page.sees("everything that leaver owns")
+        page.in_dialog("hand.over")
+        page.sees("Hand over: leaver → carol")  # the task
+        page.sees("carol owns it now: 301 files and folders, 0 groups")
+        self.assertIn(">carol<", self.bed.ask("GET", "/nodes/leaver/f299?limit=0", "carol").text)
+        # And what the server refuses is told.
+        page.click("Hand over: admin")
+        page.one("#hand-over-to option[value=carol]").click()
+        page.in_dialog("hand.over")
+        page.sees("everything that admin owns")
+        page.in_dialog("hand.over")
+        page.sees("only an administrator takes that")
+
     def test_it_is_nobody_elses(self):
         page = self.sign_in("bob")
         self.assertEqual([a for a in page.all("#nav a") if a.text == "Administration"], [])
