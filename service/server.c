@@ -5,6 +5,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "auth/issuer.h"
 #include "service/core/clock.h"
 #include "service/core/log.h"
 #include "service/keeper.h"
@@ -286,22 +287,42 @@ take_new_trust(struct loop_job *job)
 	s->acknowledged++;
 }
 
+/* A loop that does this is in no operation. */
+static void
+pass_by(struct loop_job *job)
+{
+	container_of(job, struct server_loop, job)->server->acknowledged++;
+}
+
+/*
+ * All or nothing. Every loop believes in the new authority before the first certificate
+ * of it is given.
+ */
 enum err
 server_reload(struct server *s, struct errinfo *why)
 {
 	struct tls_context *tls, *old_tls = s->tls;
 	struct x509_trust *trust, *old_trust = s->trust;
-	enum err e = server_load_tls(s->settings, &tls, &trust, why);
+	struct issuer *issuer, *old_issuer = s->space.issuer;
+	enum err e = space_load_issuer(s->settings, &issuer, why);
 
 	log_reopen();
 	if (e != ERR_OK)
 		return e;
+	e = server_load_tls(s->settings, &tls, &trust, why);
+	if (e != ERR_OK) {
+		issuer_free(issuer);
+		return e;
+	}
 	s->tls = tls;
 	s->trust = trust;
 	on_all_loops(s, take_new_trust);
 	watchdog_set_tls(s->watchdog, tls);
+	s->space.issuer = issuer;
+	on_all_loops(s, pass_by);
 	tls_context_unref(old_tls);
 	x509_trust_free(old_trust);
+	issuer_free(old_issuer);
 	return ERR_OK;
 }
 

@@ -216,19 +216,20 @@ init_mode(struct space *space, struct store *store, struct errinfo *why)
 	return e;
 }
 
-static enum err
-init_issuer(struct space *space, const struct settings *s, struct errinfo *why)
+enum err
+space_load_issuer(const struct settings *s, struct issuer **out, struct errinfo *why)
 {
+	*out = NULL;
 	return s->user_ca_certificate[0] == '\0'
 		   ? ERR_OK
-		   : issuer_load(
-			 s->user_ca_certificate, s->user_ca_key, &space->issuer, why);
+		   : issuer_load(s->user_ca_certificate, s->user_ca_key, out, why);
 }
 
 enum err
 space_init(struct space *space, struct arena *a, const struct settings *settings,
     struct store *store, struct errinfo *why)
 {
+	struct issuer *issuer = NULL;
 	enum err e = init_names(space, a, settings, why);
 
 	if (e == ERR_OK)
@@ -240,7 +241,8 @@ space_init(struct space *space, struct arena *a, const struct settings *settings
 	if (e == ERR_OK)
 		e = init_mode(space, store, why);
 	if (e == ERR_OK)
-		e = init_issuer(space, settings, why);
+		e = space_load_issuer(settings, &issuer, why);
+	space->issuer = issuer;
 	space->started_ms = clock_wall_ms();
 	space->quota_holds = quota_holds_new();
 	if (e == ERR_OK && space->quota_holds == NULL)

@@ -17,4 +17,12 @@ enum err space_init(struct space *space, struct arena *arena,
     struct errinfo *why) ERR_CHECKED;
 void space_release(struct space *space);
 
+/*
+ * The service's own authority from its two files; NULL: the settings name none. ERR_CONFIG:
+ * they are not, or do not belong together. Another one takes the place of space->issuer
+ * any time; that one is freed when every loop has been through a job since.
+ */
+enum err space_load_issuer(const struct settings *settings, struct issuer **out,
+    struct errinfo *why) ERR_CHECKED;
+
 #endif

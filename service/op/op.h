@@ -49,7 +49,9 @@ struct space {
 	struct vosuri_names names;
 	struct bytes authority; /* "example.org" */
 	struct bytes group_authority; /* "example.org/gms" */
-	struct issuer *issuer; /* of certificates; NULL: none are issued */
+	/* Of certificates; NULL: none are issued. A reload puts another one here, which
+	 * frees this one not before the loop's next turn: it is not kept for later. */
+	_Atomic(struct issuer *) issuer;
 	const struct path *allocation_parents;
 	size_t n_allocation_parents;
 	struct preauth_key preauth_keys[2]; /* the first one signs */

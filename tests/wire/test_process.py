@@ -350,17 +350,22 @@ class Signals(unittest.TestCase):
             # where the first one was.
             os.kill(self.bed.pid, signal.SIGHUP)
             self.await_reload(1)
-            ca = os.path.join(self.bed.dir, "ca.pem")
+            # With its key: it is the one that signs, too.
+            names = ("ca.pem", "ca.key")
             with tempfile.TemporaryDirectory() as other:
                 subprocess.run([os.path.join(TOP, "scripts", "make-test-ca"), other],
                                check=True, capture_output=True, timeout=60)
-                shutil.copy(ca, ca + ".old")
-                shutil.copy(os.path.join(other, "ca.pem"), ca)
+                for name in names:
+                    path = os.path.join(self.bed.dir, name)
+                    shutil.copy(path, path + ".old")
+                    shutil.copy(os.path.join(other, name), path)
             os.kill(self.bed.pid, signal.SIGHUP)
             self.await_reload(2)
             raw.request("GET", "/vault/nodes/alice?limit=0")
             self.assertNotIn("x-vo-authenticated", raw.answer().headers)
-            shutil.copy(ca + ".old", ca)
+            for name in names:
+                path = os.path.join(self.bed.dir, name)
+                shutil.copy(path + ".old", path)
 
     def test_sighup_reopens_the_access_log(self):
         path = os.path.join(self.bed.dir, "access.log")
