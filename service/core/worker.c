@@ -40,8 +40,11 @@ work(void *arg)
 	struct worker_job *job;
 
 	while ((job = next_job(pool)) != NULL) {
+		struct loop *loop = job->loop;
+
 		job->work(job);
-		loop_post(job->loop, &job->done);
+		if (loop != NULL)
+			loop_post(loop, &job->done);
 	}
 	return NULL;
 }

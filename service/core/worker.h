@@ -18,7 +18,7 @@ struct worker_pool;
 struct worker_job {
 	struct queue_item item;
 	void (*work)(struct worker_job *job); /* on a worker thread */
-	struct loop *loop; /* where `done` runs */
+	struct loop *loop; /* where `done` runs; NULL: nowhere, `work` may free the job */
 	struct loop_job done;
 };
 
