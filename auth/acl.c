@@ -15,7 +15,8 @@ acl_can_write(const struct acl_facts *f, size_t at)
 {
 	const struct acl_node *n = &f->node[at];
 
-	return n->is_owner || owns_allocation(f, at) || n->in_write_group;
+	return n->is_owner || owns_allocation(f, at) || n->in_write_group ||
+	       (f->in_doubt && n->maybe_in_write_group);
 }
 
 bool
@@ -23,7 +24,25 @@ acl_can_read(const struct acl_facts *f, size_t at)
 {
 	const struct acl_node *n = &f->node[at];
 
-	return n->is_public || n->in_read_group || acl_can_write(f, at);
+	return n->is_public || n->in_read_group ||
+	       (f->in_doubt && n->maybe_in_read_group) || acl_can_write(f, at);
+}
+
+static struct acl_facts
+in_doubt(const struct acl_facts *f)
+{
+	struct acl_facts best = *f;
+
+	best.in_doubt = true;
+	return best;
+}
+
+bool
+acl_may_read(const struct acl_facts *f, size_t at)
+{
+	struct acl_facts best = in_doubt(f);
+
+	return !acl_can_read(f, at) && acl_can_read(&best, at);
 }
 
 bool
@@ -127,13 +146,12 @@ reaches(enum acl_action action, const struct acl_facts *f)
 	return f->scope < f->n && (!f->read_only || action < ACL_CREATE);
 }
 
-enum err
-acl_decide(enum acl_action action, const struct acl_facts *f, size_t *at_out)
+static enum err
+decide(enum acl_action action, const struct acl_facts *f, size_t *at_out)
 {
 	const struct rule *rule = &rules[action];
 	enum err e;
 
-	CHECK(f->n >= 1 && f->allocation < f->n);
 	if (!reaches(action, f))
 		return refuse(f, f->n - 1, at_out);
 	e = check_rights(rule, f, at_out);
@@ -142,4 +160,15 @@ acl_decide(enum acl_action action, const struct acl_facts *f, size_t *at_out)
 	if (e == ERR_OK && rule->lock_parent && f->n > 1)
 		e = check_lock(f, f->n - 2, rule->lock_code, at_out);
 	return e;
+}
+
+enum err
+acl_decide(enum acl_action action, const struct acl_facts *f, size_t *at_out)
+{
+	struct acl_facts best = in_doubt(f);
+	enum err e;
+
+	CHECK(f->n >= 1 && f->allocation < f->n);
+	e = decide(action, f, at_out);
+	return e == ERR_OK || decide(action, &best, NULL) == e ? e : ERR_GROUPS;
 }

@@ -11,6 +11,9 @@
  *   read    public, or owner, or owner of the allocation, or in a read or write group
  *   write   owner, or owner of the allocation, or in a write group
  *
+ * Where a group counts that nobody could be asked about, and the answer would be another if
+ * the caller were in it, the answer is ERR_GROUPS.
+ *
  * An administrator sees, lists, describes and deletes everything; bytes are read and
  * written by the rules alone. A lock stops everybody.
  */
@@ -27,6 +30,8 @@ struct acl_node {
 	bool is_public, is_locked;
 	bool is_owner; /* the caller owns it */
 	bool in_read_group, in_write_group;
+	/* Not that anybody knows, but it may be. */
+	bool maybe_in_read_group, maybe_in_write_group;
 };
 
 enum acl_action {
@@ -59,12 +64,13 @@ struct acl_facts {
 	/* Or only new nodes are made, right in the container at `scope`. */
 	bool drop_only;
 	size_t scope;
+	bool in_doubt; /* take him for a member where he may be one */
 };
 
 /*
  * ERR_OK; ERR_NOT_AUTHENTICATED (anonymous) or ERR_DENIED without the right;
- * ERR_NODE_LOCKED, ERR_PARENT_LOCKED with the right but a lock. *at_out (may be NULL) is
- * the place in `node` that refused.
+ * ERR_NODE_LOCKED, ERR_PARENT_LOCKED with the right but a lock; ERR_GROUPS when it depends
+ * on what is not known. *at_out (may be NULL) is the place in `node` that refused.
  */
 enum err acl_decide(
     enum acl_action action, const struct acl_facts *facts, size_t *at_out) ERR_CHECKED;
@@ -73,6 +79,8 @@ enum err acl_decide(
  * and writable in a listing. */
 bool acl_can_read(const struct acl_facts *facts, size_t at);
 bool acl_can_write(const struct acl_facts *facts, size_t at);
+/* It cannot be read, but could be if the caller were in a group nobody knows him to be in. */
+bool acl_may_read(const struct acl_facts *facts, size_t at);
 
 /*
  * A move out of one allocation (or none) into another needs more than ACL_LEAVE: the

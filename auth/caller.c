@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/caller.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth/dn.h"
@@ -208,11 +209,11 @@ caller_owns_job(const struct caller *c, uint64_t owner)
 					    : caller_owns(c, owner);
 }
 
-bool
-caller_group_name(const struct caller *c, struct bytes uri, struct bytes *name_out)
+/* "ivo://WHERE?NAME" in its two parts. */
+static bool
+part_uri(struct bytes uri, struct bytes *where, struct bytes *name)
 {
-	static const struct bytes scheme = {"ivo://", 6}, alias = {"cadc.nrc.ca/gms", 15};
-	struct bytes where;
+	static const struct bytes scheme = {"ivo://", 6};
 	size_t question;
 
 	if (uri.n < scheme.n || !bytes_caseeq((struct bytes){uri.p, scheme.n}, scheme))
@@ -221,10 +222,34 @@ caller_group_name(const struct caller *c, struct bytes uri, struct bytes *name_o
 	question = bytes_find(uri, '?');
 	if (question == uri.n)
 		return false;
-	where = (struct bytes){uri.p, question};
-	if (!bytes_caseeq(where, alias) && !bytes_caseeq(where, c->group_authority))
+	*where = (struct bytes){uri.p, question};
+	*name = bytes_skip(uri, question + 1);
+	return true;
+}
+
+bool
+caller_group_name(const struct caller *c, struct bytes uri, struct bytes *name_out)
+{
+	static const struct bytes alias = {"cadc.nrc.ca/gms", 15};
+	struct bytes where, name;
+
+	if (!part_uri(uri, &where, &name) ||
+	    settings_is_outside_group(c->settings, where) ||
+	    !(bytes_caseeq(where, alias) || bytes_caseeq(where, c->group_authority)))
 		return false;
-	*name_out = bytes_skip(uri, question + 1);
+	*name_out = name;
+	return true;
+}
+
+bool
+caller_outside_name(const struct caller *c, struct bytes uri, struct bytes *name_out)
+{
+	struct bytes where, name;
+
+	if (!part_uri(uri, &where, &name) ||
+	    !settings_is_outside_group(c->settings, where))
+		return false;
+	*name_out = name;
 	return true;
 }
 
@@ -263,25 +288,56 @@ load_groups(struct caller *c, struct errinfo *why)
 	return ERR_OK;
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+	return bytes_cmp(*(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+static enum membership
+in_outside_group(const struct caller *c, struct bytes name)
+{
+	if (c->outside.is_unknown)
+		return MEMBER_UNKNOWN;
+	return c->outside.n > 0 && bsearch(&name, c->outside.names, c->outside.n,
+				       sizeof name, compare_names) != NULL
+		   ? MEMBER_YES
+		   : MEMBER_NO;
+}
+
+static enum err
+in_group(struct caller *c, struct bytes uri, enum membership *out, struct errinfo *why)
+{
+	struct bytes name;
+	uint64_t id;
+	enum err e;
+
+	*out = MEMBER_NO;
+	if (caller_outside_name(c, uri, &name)) {
+		*out = in_outside_group(c, name);
+		return ERR_OK;
+	}
+	if (c->n_groups == 0 || !caller_group_name(c, uri, &name))
+		return ERR_OK;
+	e = groups_id(c->reader, name, &id, why);
+	if (e == ERR_OK && has_group(c, id))
+		*out = MEMBER_YES;
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 enum err
-caller_in_groups(struct caller *c, const struct node_groups *groups, bool *member_out,
+caller_in_groups(struct caller *c, const struct node_groups *groups, enum membership *out,
     struct errinfo *why)
 {
 	enum err e = load_groups(c, why);
 
-	*member_out = false;
-	for (size_t i = 0;
-	     e == ERR_OK && i < groups->n && !*member_out && c->n_groups > 0; i++) {
-		struct bytes name;
-		uint64_t id;
+	*out = MEMBER_NO;
+	for (size_t i = 0; e == ERR_OK && i < groups->n && *out != MEMBER_YES; i++) {
+		enum membership one;
 
-		if (!caller_group_name(c, groups->uri[i], &name))
-			continue;
-		e = groups_id(c->reader, name, &id, why);
-		if (e == ERR_OK)
-			*member_out = has_group(c, id);
-		else if (e == ERR_NOT_FOUND)
-			e = ERR_OK;
+		e = in_group(c, groups->uri[i], &one, why);
+		if (e == ERR_OK && one != MEMBER_NO)
+			*out = one;
 	}
 	return e;
 }
@@ -290,6 +346,7 @@ enum err
 caller_judge(
     struct caller *c, const struct node *node, struct acl_node *out, struct errinfo *why)
 {
+	enum membership reads = MEMBER_NO, writes = MEMBER_NO;
 	enum err e = ERR_OK;
 
 	*out = (struct acl_node){
@@ -300,8 +357,12 @@ caller_judge(
 	if (c->is_anonymous || out->is_owner)
 		return ERR_OK; /* groups cannot change anything */
 	if (node->group_read.n > 0)
-		e = caller_in_groups(c, &node->group_read, &out->in_read_group, why);
+		e = caller_in_groups(c, &node->group_read, &reads, why);
 	if (e == ERR_OK && node->group_write.n > 0)
-		e = caller_in_groups(c, &node->group_write, &out->in_write_group, why);
+		e = caller_in_groups(c, &node->group_write, &writes, why);
+	out->in_read_group = reads == MEMBER_YES;
+	out->in_write_group = writes == MEMBER_YES;
+	out->maybe_in_read_group = reads == MEMBER_UNKNOWN;
+	out->maybe_in_write_group = writes == MEMBER_UNKNOWN;
 	return e;
 }

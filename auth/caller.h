@@ -19,6 +19,19 @@
 #include "storage/path.h"
 #include "storage/tokens.h"
 
+/* Whether somebody is in a group. */
+enum membership { MEMBER_NO, MEMBER_YES, MEMBER_UNKNOWN };
+
+/*
+ * What an outside group service says of the caller (service/gms), found out before anything
+ * is decided. Left as it is, with zeros, he is in none of its groups.
+ */
+struct caller_outside {
+	bool is_unknown; /* it could not be asked */
+	const struct bytes *names; /* ascending */
+	size_t n;
+};
+
 struct caller {
 	struct arena *arena;
 	struct store_reader *reader;
@@ -48,6 +61,7 @@ struct caller {
 	bool groups_known;
 	const uint64_t *groups; /* ascending */
 	size_t n_groups;
+	struct caller_outside outside;
 };
 
 void caller_init(struct caller *c, struct arena *a, struct store_reader *reader,
@@ -89,13 +103,17 @@ bool caller_owns_job(const struct caller *c, uint64_t owner);
 
 /* Member of one of these groups? Groups nobody knows have no members. */
 enum err caller_in_groups(struct caller *c, const struct node_groups *groups,
-    bool *member_out, struct errinfo *why) ERR_CHECKED;
+    enum membership *out, struct errinfo *why) ERR_CHECKED;
 
 /*
  * The local name of a group URI: "ivo://cadc.nrc.ca/gms?NAME" and
- * "ivo://AUTHORITY/gms?NAME" are one group (architecture D44). False: not ours.
+ * "ivo://AUTHORITY/gms?NAME" are one group, unless the outside group service has the first
+ * (architecture D44). False: not ours.
  */
 bool caller_group_name(const struct caller *c, struct bytes uri, struct bytes *name_out);
+/* The same of a group of the outside service. */
+bool caller_outside_name(
+    const struct caller *c, struct bytes uri, struct bytes *name_out);
 
 /* The facts acl wants of one node. No memory is kept: it may be asked for millions. */
 enum err caller_judge(struct caller *c, const struct node *node, struct acl_node *out,

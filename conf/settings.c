@@ -457,6 +457,36 @@ read_file(const char *path, struct errinfo *why)
 
 /* What one row cannot know. */
 static enum err
+check_groups(const char *path, const struct settings *s, struct errinfo *why)
+{
+	if (s->gms_url[0] == '\0')
+		return ERR_OK;
+	if (!bytes_starts(bytes_of(s->gms_url), BYTES("https://")))
+		return errinfo_set(why, ERR_CONFIG,
+		    "%s: gms_url: '%s' is no https address", path, s->gms_url);
+	if (s->gms_authorities.n == 0)
+		return errinfo_set(why, ERR_CONFIG,
+		    "%s: gms_url needs gms_authorities: whose groups are there?", path);
+	for (size_t i = 0; i < s->gms_authorities.n; i++) {
+		struct bytes uri = bytes_of(s->gms_authorities.items[i]);
+
+		if (!bytes_starts(uri, BYTES("ivo://")) ||
+		    bytes_find(bytes_skip(uri, 6), '/') + 1 >= uri.n - 6 ||
+		    bytes_find(uri, '?') < uri.n)
+			return errinfo_set(why, ERR_CONFIG,
+			    "%s: gms_authorities: '%.*s' is not like "
+			    "ivo://example.org/gms",
+			    path, BYTES_ARG(uri));
+	}
+	if (s->gms_certificate[0] == '\0' && s->gms_token[0] == '\0')
+		return errinfo_set(why, ERR_CONFIG,
+		    "%s: gms_url needs gms_certificate or gms_token: the group service "
+		    "knows this one by it",
+		    path);
+	return ERR_OK;
+}
+
+static enum err
 check_together(const char *path, struct settings *s, struct errinfo *why)
 {
 	if (s->hosts.n == 0) {
@@ -499,7 +529,21 @@ check_together(const char *path, struct settings *s, struct errinfo *why)
 	if (s->listen_tls.n + s->listen_plain.n == 0)
 		return errinfo_set(why, ERR_CONFIG,
 		    "%s: neither listen_tls nor listen_plain is set", path);
-	return ERR_OK;
+	return check_groups(path, s, why);
+}
+
+bool
+settings_is_outside_group(const struct settings *s, struct bytes where)
+{
+	if (s->gms_authorities.n == 0 || s->gms_url[0] == '\0')
+		return false;
+	for (size_t i = 0; i < s->gms_authorities.n; i++) {
+		struct bytes uri = bytes_of(s->gms_authorities.items[i]);
+
+		if (bytes_caseeq(bytes_skip(uri, sizeof("ivo://") - 1), where))
+			return true;
+	}
+	return false;
 }
 
 enum err

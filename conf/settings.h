@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "service/core/bytes.h"
 #include "service/core/err.h"
 #include "service/core/str.h"
 
@@ -42,6 +43,11 @@ struct settings {
 enum err settings_load(
     const char *path, struct settings *out, struct errinfo *why) ERR_CHECKED;
 void settings_release(struct settings *s);
+
+/*
+ * Does the outside group service have the groups "ivo://WHERE?..."? Case does not matter.
+ */
+bool settings_is_outside_group(const struct settings *s, struct bytes where);
 
 /* Every setting with its value, one a line, in a form settings_load reads again. */
 void settings_print(const struct settings *s, struct str *to);

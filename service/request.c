@@ -12,6 +12,7 @@
 #include "service/core/encode.h"
 #include "service/core/log.h"
 #include "service/op/form_data.h"
+#include "service/op/group_ask.h"
 #include "service/op/ops.h"
 #include "service/op/traffic.h"
 #include "service/primed.h"
@@ -27,7 +28,17 @@ enum {
 
 enum step { STEP_NEXT, STEP_WAIT, STEP_FAIL };
 
-enum phase { ROUTE_IT, AUTHENTICATE, AUTHORIZE, ACCEPT, OPERATE, PRIME, RESPOND, OVER };
+enum phase {
+	ROUTE_IT,
+	AUTHENTICATE,
+	KNOW_GROUPS,
+	AUTHORIZE,
+	ACCEPT,
+	OPERATE,
+	PRIME,
+	RESPOND,
+	OVER
+};
 
 struct request {
 	uint32_t magic;
@@ -42,6 +53,7 @@ struct request {
 	struct op_call call;
 	struct primed primed; /* the answer's source, when there is one */
 	struct authenticate authenticate;
+	struct group_ask groups;
 	char id[ID_SIZE];
 	uint64_t started_us;
 
@@ -209,6 +221,26 @@ authenticate(struct request *r)
 	return STEP_WAIT;
 }
 
+static void
+groups_known(struct group_ask *ask)
+{
+	resume(container_of(ask, struct request, groups), STEP_NEXT);
+}
+
+static enum step
+know_groups(struct request *r)
+{
+	if (stands_in(r) || !r->call.op->groups)
+		return STEP_NEXT;
+	r->groups = (struct group_ask){
+	    .env = &r->loop->env,
+	    .arena = &r->arena,
+	    .caller = &r->caller,
+	    .known = groups_known,
+	};
+	return group_ask(&r->groups) ? STEP_NEXT : STEP_WAIT;
+}
+
 static enum step
 authorize(struct request *r)
 {
@@ -373,7 +405,8 @@ static bool
 is_ours(enum err err)
 {
 	return err_http_status(err) >= 500 && err != ERR_CANCELLED && err != ERR_CODING &&
-	       err != ERR_HTTP_VERSION;
+	       err != ERR_HTTP_VERSION &&
+	       err != ERR_GROUPS /* service/gms says so once */;
 }
 
 static enum step
@@ -407,6 +440,7 @@ respond(struct request *r)
 static enum step (*const steps[])(struct request *r) = {
     [ROUTE_IT] = route_it,
     [AUTHENTICATE] = authenticate,
+    [KNOW_GROUPS] = know_groups,
     [AUTHORIZE] = authorize,
     [ACCEPT] = accept_body,
     [OPERATE] = operate,

@@ -8,6 +8,7 @@
 #include "auth/issuer.h"
 #include "service/core/clock.h"
 #include "service/core/log.h"
+#include "service/gms/gms_remote.h"
 #include "service/keeper.h"
 #include "service/letter/letter.h"
 #include "service/openid/openid.h"
@@ -165,6 +166,7 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 		.jobs = s->jobs,
 		.traffic = &s->traffic,
 		.openid = s->openid,
+		.gms = s->gms,
 		.letters = s->letters},
 	    .trust = s->trust,
 	    .index = index,
@@ -240,6 +242,8 @@ server_start(struct server *s, struct errinfo *why)
 		e = worker_pool_new(1, &s->password_worker, why);
 	if (e == ERR_OK && openid_is_on(s->settings))
 		e = openid_new(s->settings, &s->openid, why);
+	if (e == ERR_OK && gms_remote_is_on(s->settings))
+		e = gms_remote_new(s->settings, &s->gms, why);
 	if (e == ERR_OK && letters_are_on(s->settings))
 		e = letters_new(s->settings, &s->letters, why);
 	if (e == ERR_OK)
@@ -432,6 +436,7 @@ server_stop(struct server *s)
 	worker_pool_free(s->workers);
 	worker_pool_free(s->password_worker);
 	openid_free(s->openid);
+	gms_remote_free(s->gms);
 	letters_free(s->letters);
 	loop_free(s->background);
 	pool_free(s->pool);

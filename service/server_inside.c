@@ -240,6 +240,7 @@ open_jobs(struct server *s, struct errinfo *why)
 	    .pool = s->pool,
 	    .workers = s->workers,
 	    .remote = s->remote,
+	    .gms = s->gms,
 	};
 	e = store_reader_new(s->store, &s->background_env.reader, why);
 	return e == ERR_OK ? jobs_open(&config, &s->jobs, why) : e;

@@ -57,6 +57,7 @@ struct server {
 	 * those who guess. */
 	struct worker_pool *password_worker;
 	struct openid *openid; /* NULL: off */
+	struct gms_remote *gms; /* NULL: off */
 	struct letters *letters; /* NULL: off */
 	struct store *store;
 	struct journal_recovered recovered; /* by the start */

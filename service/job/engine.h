@@ -35,6 +35,10 @@ struct job_run {
 	void *env; /* of the configuration */
 	void *state; /* the runner's own */
 	bool is_resumed; /* it ran before the server was restarted */
+	/* What groups elsewhere its owner is in, as the runner found out; it is worth asking
+	 * again at that time (clock_mono_ms). */
+	struct caller_outside outside;
+	uint64_t outside_until_ms;
 	/* The engine's own. */
 	struct jobs *jobs;
 	struct job_entry *entry;

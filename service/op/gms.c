@@ -7,9 +7,6 @@
 
 #define USER_PREFIX "user-"
 
-/* Clients accept no other authority (architecture D44). */
-#define GROUP_URI "ivo://cadc.nrc.ca/gms?"
-
 enum { GROUPS_MAX = 10000, DOCUMENT_MAX = 64 * 1024 * 1024 };
 
 static const enum member_kind kind_of[GROUP_ROLES] = {
@@ -88,9 +85,30 @@ gms_find(struct op_call *call, struct bytes name, enum gms_right right, struct g
 /* To documents */
 
 struct bytes
+gms_prefix(struct op_call *call)
+{
+	/* Clients accept no other authority (architecture D44). */
+	static const struct bytes alias = {"cadc.nrc.ca/gms", 15};
+	struct bytes where = settings_is_outside_group(call->env->settings, alias)
+				 ? call->env->space->group_authority
+				 : alias;
+
+	return arena_format(call->arena, "ivo://%.*s?", BYTES_ARG(where));
+}
+
+struct bytes
 gms_uri(struct op_call *call, struct bytes name)
 {
-	return arena_format(call->arena, GROUP_URI "%.*s", BYTES_ARG(name));
+	struct bytes prefix = gms_prefix(call);
+
+	return arena_format(call->arena, "%.*s%.*s", BYTES_ARG(prefix), BYTES_ARG(name));
+}
+
+struct bytes
+gms_own_dn(struct arena *a, struct bytes account, struct bytes authority)
+{
+	return arena_format(
+	    a, "CN=%.*s,OU=users,O=%.*s", BYTES_ARG(account), BYTES_ARG(authority));
 }
 
 static enum err
@@ -116,9 +134,8 @@ show_user(struct op_call *call, uint64_t id, struct group_user *out)
 		return e;
 	out->name = account.name;
 	out->dn = account.n_dns > 0 ? account.dns[0]
-				    : arena_format(call->arena, "CN=%.*s,OU=users,O=%.*s",
-					  BYTES_ARG(account.name),
-					  BYTES_ARG(call->env->space->authority));
+				    : gms_own_dn(call->arena, account.name,
+					  call->env->space->authority);
 	return out->uri.p != NULL && out->dn.p != NULL ? ERR_OK : ERR_NO_MEMORY;
 }
 

@@ -22,8 +22,14 @@ enum err gms_caller(struct op_call *call, enum gms_right right) ERR_CHECKED;
 enum err gms_find(struct op_call *call, struct bytes name, enum gms_right right,
     struct group *out) ERR_CHECKED;
 
+/* What stands before a name of a group of ours, "ivo://AUTHORITY/gms?"; .p NULL likewise. */
+struct bytes gms_prefix(struct op_call *call);
+
 /* "ivo://AUTHORITY/gms?NAME"; .p NULL without memory. */
 struct bytes gms_uri(struct op_call *call, struct bytes name);
+
+/* The name of an account that has no other; .p NULL without memory. */
+struct bytes gms_own_dn(struct arena *a, struct bytes account, struct bytes authority);
 
 /* Its document; `whole`: with members and administrators. */
 enum err gms_document(struct op_call *call, const struct group *group, bool whole,

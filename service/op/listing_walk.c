@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/op/group_ask.h"
 #include "service/vosuri.h"
 
 enum {
@@ -103,11 +104,16 @@ leave(struct listing_walk *w)
 	drop_page(w);
 }
 
-static bool
-is_entered(const struct listing_walk *w, const struct listing_entry *entry)
+/* ERR_GROUPS: who knows? What is in it must not be missing without a word. */
+static enum err
+is_entered(struct listing_walk *w, const struct listing_entry *entry, bool *out)
 {
-	return w->n < w->depth && entry->node->type == NODE_CONTAINER &&
-	       acl_decide(ACL_LIST, &entry->facts, NULL) == ERR_OK;
+	enum err e = ERR_DENIED;
+
+	if (w->n < w->depth && entry->node->type == NODE_CONTAINER)
+		e = acl_decide(ACL_LIST, &entry->facts, NULL);
+	*out = e == ERR_OK;
+	return e == ERR_GROUPS ? group_ask_refusal(w->call, entry->uri) : ERR_OK;
 }
 
 /* The child of that name at the innermost level, NULL if there is none. */
@@ -134,6 +140,7 @@ seek(struct listing_walk *w, struct path start)
 	for (size_t i = 0; i < start.n && e == ERR_OK; i++) {
 		struct listing_entry entry;
 		const struct node *node;
+		bool enters;
 
 		set_last(&w->level[w->n - 1], start.part[i], false);
 		if (i + 1 == start.n)
@@ -144,7 +151,9 @@ seek(struct listing_walk *w, struct path start)
 		/* It comes before the start, so it is not given. */
 		w->level[w->n - 1].after = true;
 		e = place(w, &w->level[w->n - 1], node, &entry);
-		if (e != ERR_OK || !is_entered(w, &entry))
+		if (e == ERR_OK)
+			e = is_entered(w, &entry, &enters);
+		if (e != ERR_OK || !enters)
 			break;
 		enter(w, &entry);
 	}
@@ -245,8 +254,7 @@ listing_walk_next(struct listing_walk *w, uint64_t want, struct listing_entry *o
 		return e;
 	set_last(&w->level[w->n - 1], node->name, true);
 	e = place(w, &w->level[w->n - 1], node, out);
-	w->enters = e == ERR_OK && is_entered(w, out);
-	return e;
+	return e == ERR_OK ? is_entered(w, out, &w->enters) : e;
 }
 
 enum err

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "service/gms/gms_remote.h"
 #include "service/job/engine.h"
 #include "service/op/metrics_families.h"
 #include "service/op/service_mode.h"
@@ -86,6 +87,29 @@ write_jobs(struct metrics *m, const struct op_call *call)
 }
 
 static void
+write_groups(struct metrics *m, struct gms_remote *gms)
+{
+	struct gms_stats s = gms_remote_stats(gms);
+
+	metrics_family(m, "quartet_gms_up", METRICS_GAUGE,
+	    "1 unless the outside group service could not be asked the last time.");
+	metrics_count(m, NULL, !s.is_away);
+	metrics_family(m, "quartet_gms_calls_total", METRICS_COUNTER,
+	    "Questions put to the outside group service, by whether it answered.");
+	metrics_count(m, METRICS_LABELS({"outcome", "ok"}), s.asked - s.failed);
+	metrics_count(m, METRICS_LABELS({"outcome", "failed"}), s.failed);
+	metrics_family(m, "quartet_gms_cache_hits_total", METRICS_COUNTER,
+	    "Answers about somebody's groups that were there already.");
+	metrics_count(m, NULL, s.from_cache);
+	metrics_family(m, "quartet_gms_unknown_total", METRICS_COUNTER,
+	    "Times nothing could be known of somebody's groups.");
+	metrics_count(m, NULL, s.unknown);
+	metrics_family(m, "quartet_gms_cache_entries", METRICS_GAUGE,
+	    "Users whose groups, or whose having none, are kept.");
+	metrics_count(m, NULL, s.kept);
+}
+
+static void
 write_memory(struct metrics *m, const struct op_call *call)
 {
 	struct pool_stats pool = pool_stats(call->env->pool);
@@ -112,5 +136,7 @@ metrics_of_service(struct metrics *m, const struct op_call *call)
 	write_requests(m, call->env->traffic);
 	write_connections(m, call);
 	write_jobs(m, call);
+	if (call->env->gms != NULL)
+		write_groups(m, call->env->gms);
 	write_memory(m, call);
 }

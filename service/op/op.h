@@ -33,6 +33,7 @@
 #include "storage/nodes.h"
 #include "storage/path.h"
 
+struct gms_remote;
 struct issuer;
 struct letters;
 struct openid;
@@ -82,6 +83,7 @@ struct op_env {
 	struct passwords *passwords; /* NULL where jobs run */
 	struct letters *letters; /* NULL where none are sent, and where jobs run */
 	struct openid *openid; /* NULL where it is off, and where jobs run */
+	struct gms_remote *gms; /* NULL where all groups are our own */
 };
 
 /* A query or form parameter, decoded. Names compare without case (DALI 1.1). */
@@ -117,6 +119,7 @@ struct op {
 	const char
 	    *audit; /* what its changes are in the audit log; NULL: nothing there */
 	enum op_guests guests;
+	bool groups; /* it asks what groups the caller is in */
 	void (*check)(struct op_call *call); /* NULL: op_pass */
 	void (*run)(struct op_call *call);
 	void (*release)(struct op_call *call); /* NULL: nothing to release */

@@ -10,6 +10,7 @@
 #include "service/core/clock.h"
 #include "service/core/isotime.h"
 #include "service/core/log.h"
+#include "service/op/gms.h"
 #include "service/op/new_password.h"
 #include "service/op/op_json_private.h"
 #include "service/op/ops.h"
@@ -81,6 +82,9 @@ account_own(struct op_call *call)
 	    op_json_text(call->env->space->group_authority), "registration",
 	    s->registration, "certificates", call->env->space->issuer != NULL);
 
+	if (object != NULL)
+		(void)json_object_set_new(
+		    object, "group_prefix", op_json_text(gms_prefix(call)));
 	if (object != NULL)
 		(void)json_object_set_new(
 		    object, "letters", json_boolean(call->env->letters != NULL));

@@ -4,6 +4,7 @@
  */
 #include "replication/health.h"
 #include "service/core/isotime.h"
+#include "service/gms/gms_remote.h"
 #include "service/op/ops.h"
 #include "service/op/range.h"
 #include "service/op/service_mode.h"
@@ -126,16 +127,36 @@ add_service(struct op_call *call, const char *name, struct caps_registry_entry *
 
 	if (url.p == NULL || theirs.p == NULL || ours.p == NULL)
 		return ERR_NO_MEMORY;
-	entries[(*used)++] = (struct caps_registry_entry){theirs, url};
+	if (!settings_is_outside_group(
+		call->env->settings, bytes_skip(theirs, sizeof("ivo://") - 1)))
+		entries[(*used)++] = (struct caps_registry_entry){theirs, url};
 	entries[(*used)++] = (struct caps_registry_entry){ours, url};
 	return ERR_OK;
+}
+
+/* All groups that are not ours are asked for there. */
+static enum err
+add_outside(struct op_call *call, struct caps_registry_entry *entries, size_t *used)
+{
+	const struct settings *s = call->env->settings;
+	struct bytes base = bytes_of(s->gms_url), url;
+
+	base.n = bytes_find(base, '?');
+	while (base.n > 0 && base.p[base.n - 1] != '/')
+		base.n--;
+	url = arena_format(call->arena, "%.*scapabilities", BYTES_ARG(base));
+	for (size_t i = 0; i < s->gms_authorities.n; i++)
+		entries[(*used)++] = (struct caps_registry_entry){
+		    bytes_of(s->gms_authorities.items[i]), url};
+	return url.p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
 static void
 run_registry(struct op_call *call)
 {
 	const struct settings *settings = call->env->settings;
-	size_t n = settings->resource_aliases.n + 1 + 2 * SERVICES_BESIDE;
+	size_t n = settings->resource_aliases.n + 1 + 2 * SERVICES_BESIDE +
+		   settings->gms_authorities.n;
 	struct caps_registry_entry *entries =
 	    arena_array(call->arena, struct caps_registry_entry, n);
 	struct bytes url =
@@ -158,6 +179,8 @@ run_registry(struct op_call *call)
 	}
 	if (e == ERR_OK)
 		e = add_service(call, "gms", entries, &used);
+	if (e == ERR_OK && call->env->gms != NULL)
+		e = add_outside(call, entries, &used);
 	if (e == ERR_OK && call->env->space->issuer != NULL)
 		e = add_service(call, "cred", entries, &used);
 	if (e != ERR_OK) {
@@ -199,6 +222,12 @@ inspect(struct op_call *call, struct bytes *notes, size_t *n_notes)
 		notes[(*n_notes)++] = BYTES("the metadata store cannot be read");
 		good = false;
 	}
+	if (call->env->gms != NULL && gms_remote_stats(call->env->gms).is_away)
+		notes[(*n_notes)++] = arena_format(call->arena,
+		    "the group service %s cannot be asked: who reads or writes by one of "
+		    "its "
+		    "groups cannot at the moment",
+		    call->env->settings->gms_authorities.items[0]);
 	for (unsigned i = 0; i < m->n; i++) {
 		struct health_facts h;
 
@@ -221,7 +250,7 @@ inspect(struct op_call *call, struct bytes *notes, size_t *n_notes)
 static void
 run_availability(struct op_call *call)
 {
-	struct bytes notes[LOCATIONS_MAX + 5];
+	struct bytes notes[LOCATIONS_MAX + 6];
 	struct caps_availability a = {
 	    .up_since_ms = call->env->space->started_ms,
 	    .notes = notes,

@@ -267,5 +267,8 @@ run(struct op_call *call)
 		send_file(call, op_leaf(&target), &blob);
 }
 
-const struct op op_file_get = {
-    .name = "file-get", .guests = GUESTS_AUDITED, .run = run, .release = cutout_release};
+const struct op op_file_get = {.name = "file-get",
+    .groups = true,
+    .guests = GUESTS_AUDITED,
+    .run = run,
+    .release = cutout_release};

@@ -134,4 +134,4 @@ run(struct op_call *call)
 				  BYTES_ARG(op)));
 }
 
-const struct op op_file_post = {.name = "file-post", .run = run};
+const struct op op_file_post = {.name = "file-post", .groups = true, .run = run};

@@ -249,6 +249,7 @@ release(struct op_call *call)
 }
 
 const struct op op_file_put = {.name = "file-put",
+    .groups = true,
     .guests = GUESTS_AUDITED,
     .check = check,
     .run = run,

@@ -226,4 +226,5 @@ run_links(struct op_call *call)
 		list(s);
 }
 
-const struct op op_links = {.name = "links", .audit = "share", .run = run_links};
+const struct op op_links = {
+    .name = "links", .groups = true, .audit = "share", .run = run_links};

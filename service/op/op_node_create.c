@@ -191,4 +191,5 @@ run(struct op_call *call)
 	owner_find(call, &s->owner, owner_known);
 }
 
-const struct op op_node_create = {.name = "node-create", .check = check, .run = run};
+const struct op op_node_create = {
+    .name = "node-create", .groups = true, .check = check, .run = run};

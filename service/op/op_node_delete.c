@@ -51,4 +51,5 @@ run(struct op_call *call)
 	nodes_delete(call->env->store, &s->remove);
 }
 
-const struct op op_node_delete = {.name = "node-delete", .audit = "delete", .run = run};
+const struct op op_node_delete = {
+    .name = "node-delete", .groups = true, .audit = "delete", .run = run};

@@ -207,4 +207,5 @@ run(struct op_call *call)
 		node_reply(call, 200, &target, ask.detail);
 }
 
-const struct op op_node_get = {.name = "node-get", .guests = GUESTS_MAY, .run = run};
+const struct op op_node_get = {
+    .name = "node-get", .groups = true, .guests = GUESTS_MAY, .run = run};

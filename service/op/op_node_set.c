@@ -150,4 +150,5 @@ run(struct op_call *call)
 		nodes_update(call->env->store, &s->update);
 }
 
-const struct op op_node_set = {.name = "node-set", .check = check, .run = run};
+const struct op op_node_set = {
+    .name = "node-set", .groups = true, .check = check, .run = run};

@@ -115,4 +115,5 @@ run(struct op_call *call)
 	jobs_ask(call->env->jobs, &s->ask);
 }
 
-const struct op op_package = {.name = "package", .guests = GUESTS_AUDITED, .run = run};
+const struct op op_package = {
+    .name = "package", .groups = true, .guests = GUESTS_AUDITED, .run = run};

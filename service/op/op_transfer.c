@@ -312,7 +312,7 @@ run_sync(struct op_call *call)
 }
 
 const struct op op_transfer_sync = {
-    .name = "transfer-sync", .guests = GUESTS_MAY, .run = run_sync};
+    .name = "transfer-sync", .groups = true, .guests = GUESTS_MAY, .run = run_sync};
 
 /* Details */
 
@@ -441,4 +441,4 @@ run_details(struct op_call *call)
 }
 
 const struct op op_transfer_details = {
-    .name = "transfer-details", .guests = GUESTS_MAY, .run = run_details};
+    .name = "transfer-details", .groups = true, .guests = GUESTS_MAY, .run = run_details};

@@ -149,4 +149,4 @@ release(struct op_call *call)
 }
 
 const struct op op_unpack = {
-    .name = "unpack", .check = check, .run = run, .release = release};
+    .name = "unpack", .groups = true, .check = check, .run = run, .release = release};

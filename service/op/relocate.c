@@ -205,7 +205,7 @@ make_copier(struct state *s)
 {
 	struct node_groups none = {.n = 0};
 	struct store_reader *reader = NULL;
-	bool member;
+	enum membership member;
 	enum err e = caller_in_groups(s->call->caller, &none, &member, &s->call->why);
 
 	if (e == ERR_OK)

@@ -54,10 +54,38 @@ remote_job_refuse(struct remote_job *job, enum err err)
 void
 remote_job_abort(struct remote_job *job)
 {
-	if (job->way->is_ending(job))
+	if (job->asks_for_groups || job->way->is_ending(job))
 		return;
 	release(job);
 	job_run_end(job->run, &(struct job_outcome){.phase = JOB_ABORTED});
+}
+
+static void
+groups_known(struct job_groups *g)
+{
+	struct remote_job *job = container_of(g, struct remote_job, groups);
+
+	job->asks_for_groups = false;
+	job->jc->caller.outside = job->run->outside;
+	if (job->run->told_to_end)
+		remote_job_abort(job);
+	else
+		job->go_on(job);
+}
+
+/* What a group service said may be too old by now. */
+static void
+with_groups(struct remote_job *job, void (*go_on)(struct remote_job *job))
+{
+	if (clock_mono_ms() < job->run->outside_until_ms) {
+		go_on(job);
+		return;
+	}
+	job->go_on = go_on;
+	job->asks_for_groups = true;
+	job->groups = (struct job_groups){
+	    .run = job->run, .arena = &job->run->arena, .known = groups_known};
+	job_groups_ask(&job->groups);
 }
 
 /* All have been tried; the text is longer than an errinfo's. */
@@ -162,7 +190,7 @@ remote_job_failed(struct remote_job *job, const struct errinfo *why)
 	job->way->release(job);
 	remote_drop(job->exchange);
 	job->exchange = NULL;
-	attempt(job);
+	with_groups(job, attempt);
 }
 
 /* The beginning */
@@ -188,9 +216,8 @@ check_document(struct remote_job *job)
 
 /* It may have waited long: what was true may not be any more. */
 static void
-my_turn(struct remote_turn *turn)
+check_again(struct remote_job *job)
 {
-	struct remote_job *job = container_of(turn, struct remote_job, turn);
 	enum err e = job->way->check(job);
 
 	job->until_ms = clock_mono_ms() + job->call->env->settings->remote_time_max;
@@ -198,6 +225,12 @@ my_turn(struct remote_turn *turn)
 		remote_job_refuse(job, e);
 	else
 		attempt(job);
+}
+
+static void
+my_turn(struct remote_turn *turn)
+{
+	with_groups(container_of(turn, struct remote_job, turn), check_again);
 }
 
 void

@@ -36,6 +36,9 @@ struct remote_job {
 	struct path path; /* as asked for; the target is where it leads */
 	struct op_target target;
 	struct remote_turn turn;
+	struct job_groups groups; /* asked for anew, when they are old; then `go_on` */
+	void (*go_on)(struct remote_job *job);
+	bool asks_for_groups;
 	uint64_t until_ms;
 	size_t next; /* of the document's protocols */
 	size_t tries;

@@ -47,7 +47,7 @@ refuse(struct job_run *run, enum err err, const char *text)
 }
 
 static void
-start(struct job_run *run)
+begin(struct job_run *run)
 {
 	struct tree *t = arena_new(&run->arena, struct tree);
 	const struct job_pair *target = NULL;
@@ -65,9 +65,16 @@ start(struct job_run *run)
 }
 
 static void
+start(struct job_run *run)
+{
+	job_groups_begin(run, begin);
+}
+
+static void
 abort_it(struct job_run *run)
 {
-	tree_abort(run->state);
+	if (run->state != NULL)
+		tree_abort(run->state);
 }
 
 const struct job_runner run_delete = {.start = start, .abort = abort_it, .is_long = true};

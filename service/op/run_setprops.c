@@ -68,7 +68,7 @@ make_patches(struct state *s, struct op_call *call, const struct node_doc *doc)
 }
 
 static void
-start(struct job_run *run)
+begin(struct job_run *run)
 {
 	struct state *s = arena_new(&run->arena, struct state);
 	struct op_env *env = run->env;
@@ -99,11 +99,18 @@ start(struct job_run *run)
 }
 
 static void
+start(struct job_run *run)
+{
+	job_groups_begin(run, begin);
+}
+
+static void
 abort_it(struct job_run *run)
 {
 	struct state *s = run->state;
 
-	tree_abort(&s->tree);
+	if (s != NULL)
+		tree_abort(&s->tree);
 }
 
 const struct job_runner run_setprops = {

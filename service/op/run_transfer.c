@@ -97,7 +97,7 @@ run_document(struct state *s)
 }
 
 static void
-start(struct job_run *run)
+begin(struct job_run *run)
 {
 	struct state *s = arena_new(&run->arena, struct state);
 	struct op_env *env = run->env;
@@ -121,13 +121,19 @@ start(struct job_run *run)
 		run_document(s);
 }
 
+static void
+start(struct job_run *run)
+{
+	job_groups_begin(run, begin);
+}
+
 /* Everything else is short. */
 static void
 abort_it(struct job_run *run)
 {
 	struct state *s = run->state;
 
-	if (s->remote != NULL)
+	if (s != NULL && s->remote != NULL)
 		remote_job_abort(s->remote);
 }
 

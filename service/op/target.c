@@ -5,6 +5,7 @@
 #include "service/core/digest.h"
 #include "service/core/encode.h"
 #include "service/core/log.h"
+#include "service/op/group_ask.h"
 #include "service/op/service_mode.h"
 
 enum { URI_MAX = 64 * 1024, AUTO_BYTES = 8 };
@@ -133,6 +134,8 @@ refusal(struct op_call *call, enum err err, struct path path)
 	if (err == ERR_NOT_AUTHENTICATED && refused->code != ERR_OK)
 		return errinfo_set(
 		    &call->why, err, "%.*s: %s", BYTES_ARG(uri), errinfo_text(refused));
+	if (err == ERR_GROUPS)
+		return group_ask_refusal(call, uri);
 	if (err == ERR_DENIED && (call->caller->read_only || call->caller->scope.n > 0))
 		return errinfo_set(&call->why, err, "%.*s (the token in use is limited)",
 		    BYTES_ARG(uri));
@@ -227,6 +230,9 @@ op_can_read_below(struct caller *caller, bool owns_allocation, const struct node
 	enum err e = caller_judge(caller, node, &way[2], why);
 
 	*can_out = e == ERR_OK && (node->type == NODE_LINK || acl_can_read(&facts, 2));
+	if (e == ERR_OK && node->type != NODE_LINK && acl_may_read(&facts, 2))
+		return errinfo_set(why, ERR_GROUPS, "'%.*s': %s", BYTES_ARG(node->name),
+		    err_text(ERR_GROUPS));
 	return e;
 }
 

@@ -30,6 +30,7 @@ static void
 end_with(struct tree *t, const struct job_outcome *outcome)
 {
 	arena_release(&t->page);
+	arena_release(&t->groups_arena);
 	job_run_end(t->run, outcome); /* the tree is gone with its arena */
 }
 
@@ -313,11 +314,34 @@ go_on(struct loop_job *job)
 }
 
 static void
+groups_known(struct job_groups *g)
+{
+	struct tree *t = container_of(g, struct tree, groups);
+
+	t->posted = false;
+	advance(t);
+}
+
+/* It may go on for hours: longer than what a group service said is worth. */
+static bool
+asks_for_groups(struct tree *t)
+{
+	if (t->aborting || t->top == NULL || clock_mono_ms() < t->run->outside_until_ms)
+		return false;
+	arena_clear(&t->groups_arena);
+	t->posted = true;
+	t->groups = (struct job_groups){
+	    .run = t->run, .arena = &t->groups_arena, .known = groups_known};
+	job_groups_ask(&t->groups);
+	return true;
+}
+
+static void
 advance(struct tree *t)
 {
 	unsigned seen = 0;
 
-	if (t->posted)
+	if (t->posted || asks_for_groups(t))
 		return;
 	while (!t->aborting && t->top != NULL && t->under_way < TREE_WINDOW &&
 	       seen < STEP_NODES)
@@ -363,6 +387,7 @@ tree_start(
 	t->done = work->removes ? run->job.done : 0;
 	t->saved_ms = clock_mono_ms();
 	arena_init(&t->page, PAGE_ARENA);
+	arena_init(&t->groups_arena, PAGE_ARENA);
 	for (size_t i = 0; i < TREE_WINDOW; i++) {
 		t->items[i].tree = t;
 		t->items[i].next = t->free;

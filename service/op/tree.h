@@ -64,8 +64,10 @@ struct tree {
 	uint64_t done, failed, stayed;
 	struct errinfo first; /* failure */
 	bool aborting;
-	bool posted; /* `again` is on its way */
+	bool posted; /* `again`, or the answer about groups, is on its way */
 	struct loop_job again;
+	struct job_groups groups; /* asked for anew, when they are old */
+	struct arena groups_arena;
 	uint64_t saved_ms;
 };
 

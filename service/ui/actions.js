@@ -11,7 +11,6 @@ import { getNode, groupName } from "./browse.js";
 import { createNode, fetchPackage, followJob, nodeDocument, packageUrl, postTransfer, PROPERTY, setNode } from "./vospace.js";
 
 const nameOf = (path) => path.at(-1) ?? t("all");
-const GROUP = "ivo://cadc.nrc.ca/gms?";
 const GROUPS_MAX = 4;
 
 // What is wrong with a name, in words; the server has the last one.
@@ -290,7 +289,7 @@ function groupField(id, label, uris) {
   function take() {
     const text = input.value.trim();
     if (!text) return;
-    const uri = text.includes("?") ? text : GROUP + text;
+    const uri = text.includes("?") ? text : session.group_prefix + text;
     if (!values.includes(uri)) values.push(uri);
     input.value = "";
     draw();

@@ -2,15 +2,15 @@
 // Groups: those one is in, owns or administers; their members and administrators.
 
 import { t } from "./words.js";
-import { ask, asked, confirmed, explain, failed, h, say } from "./app.js";
+import { ask, asked, confirmed, explain, failed, h, say, session } from "./app.js";
 import { escape } from "./vospace.js";
 
-const PREFIX = "ivo://cadc.nrc.ca/gms?", PARTS = ["userMembers", "groupMembers", "userAdmins", "groupAdmins"];
+const PARTS = ["userMembers", "groupMembers", "userAdmins", "groupAdmins"];
 const groupUrl = (name) => `/gms/groups/${encodeURIComponent(name)}`;
 
 const parse = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/xml").documentElement;
 const childOf = (element, name) => [...element.children].find((c) => c.localName === name);
-const nameIn = (group) => group.getAttribute("uri").slice(PREFIX.length);
+const nameIn = (group) => group.getAttribute("uri").replace(/^[^?]*\?/, "");
 
 function person(user) {
   const ids = [...user.getElementsByTagNameNS("*", "identity")];
@@ -32,8 +32,8 @@ function read(group) {
 function write(group) {
   const person = (name) => `<user><identities><identity type="${name.includes("=") ? "X500" : "HTTP"}">${escape(name)}</identity></identities></user>`;
   const parts = PARTS.map((part) => `<${part}>${group[part].map((name) =>
-    (part.startsWith("user") ? person(name) : `<group uri="${escape(PREFIX + name)}"/>`)).join("")}</${part}>`);
-  return `<group uri="${escape(PREFIX + group.name)}"><description>${escape(group.description)}</description>${parts.join("")}</group>`;
+    (part.startsWith("user") ? person(name) : `<group uri="${escape(session.group_prefix + name)}"/>`)).join("")}</${part}>`);
+  return `<group uri="${escape(session.group_prefix + group.name)}"><description>${escape(group.description)}</description>${parts.join("")}</group>`;
 }
 
 async function listed() {

@@ -157,6 +157,51 @@ the_two_rights_are_those_of_the_rules(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* The same world where nobody knows about any group: neither yes nor no. */
+static void
+forget_groups(struct world *w)
+{
+	for (unsigned i = HOME; i < N; i++) {
+		w->node[i].maybe_in_read_group = w->node[i].in_read_group;
+		w->node[i].maybe_in_write_group = w->node[i].in_write_group;
+		w->node[i].in_read_group = w->node[i].in_write_group = false;
+	}
+}
+
+static void
+what_is_not_known_counts_where_it_makes_a_difference(void **state)
+{
+	unsigned wrong = 0, open = 0;
+
+	(void)state;
+	for (unsigned bits = 0; bits < COMBINATIONS; bits++) {
+		struct world in, out, unknown;
+
+		make_world(bits, &in);
+		make_world(bits, &unknown);
+		forget_groups(&unknown);
+		out = unknown;
+		out.facts.node = out.node;
+		for (unsigned i = HOME; i < N; i++)
+			out.node[i].maybe_in_read_group =
+			    out.node[i].maybe_in_write_group = false;
+		for (unsigned action = ACL_STAT; action <= ACL_ENTER; action++) {
+			enum err yes = acl_decide(action, &in.facts, NULL);
+			enum err no = acl_decide(action, &out.facts, NULL);
+			enum err got = acl_decide(action, &unknown.facts, NULL);
+
+			wrong += got != (yes == no ? yes : ERR_GROUPS);
+			open += got == ERR_GROUPS;
+		}
+		for (size_t at = HOME; at < N; at++)
+			wrong += acl_may_read(&unknown.facts, at) !=
+				 (acl_can_read(&in.facts, at) &&
+				     !acl_can_read(&out.facts, at));
+	}
+	assert_int_equal(wrong, 0);
+	assert_true(open > 0);
+}
+
 static struct world
 public_world(void)
 {
@@ -322,6 +367,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_combination_is_decided_by_the_rules),
 	    cmocka_unit_test(the_two_rights_are_those_of_the_rules),
+	    cmocka_unit_test(what_is_not_known_counts_where_it_makes_a_difference),
 	    cmocka_unit_test(the_root_needs_not_be_readable_on_the_way),
 	    cmocka_unit_test(the_root_can_neither_go_nor_move),
 	    cmocka_unit_test(what_refuses_is_named),

@@ -89,10 +89,11 @@ static bool
 is_member(struct catalogue *c, struct caller *caller, const char *uri)
 {
 	struct node_groups groups = {.uri = {bytes_of(uri)}, .n = 1};
-	bool member = false;
+	enum membership member = MEMBER_NO;
 
 	assert_ok(caller_in_groups(caller, &groups, &member, &c->why), &c->why);
-	return member;
+	assert_int_not_equal(member, MEMBER_UNKNOWN);
+	return member == MEMBER_YES;
 }
 
 static void
@@ -250,7 +251,7 @@ one_of_four_groups_is_enough(void **state)
 	struct catalogue *c = *state;
 	uint64_t id = account(c, "jo");
 	struct caller caller = nobody(c);
-	bool member;
+	enum membership member;
 
 	(void)group(c, "mine", MEMBER_USER, id);
 	assert_ok(caller_from_identity(&caller, id, &c->why), &c->why);
@@ -261,8 +262,96 @@ one_of_four_groups_is_enough(void **state)
 			groups.uri[i] = BYTES("ivo://example.org/gms?other");
 		groups.uri[at] = BYTES("ivo://example.org/gms?mine");
 		assert_ok(caller_in_groups(&caller, &groups, &member, &c->why), &c->why);
-		assert_true(member);
+		assert_int_equal(member, MEMBER_YES);
 	}
+}
+
+/* Settings with an outside group service for these authorities. */
+static struct settings
+with_outside(char *first, char *second)
+{
+	static char url[] = "https://gms.example/search";
+	static char *items[2];
+
+	items[0] = first;
+	items[1] = second;
+	return (struct settings){
+	    .gms_url = url, .gms_authorities = {items, second == NULL ? 1 : 2}};
+}
+
+static void
+the_alias_is_off_where_another_service_has_it(void **state)
+{
+	struct caller caller = nobody(*state);
+	char theirs[] = "ivo://elsewhere.org/gms", alias[] = "ivo://CADC.nrc.ca/gms";
+	struct settings s = with_outside(theirs, NULL);
+	struct bytes name;
+
+	caller.settings = &s;
+	assert_true(caller_group_name(&caller, BYTES("ivo://cadc.nrc.ca/gms?x"), &name));
+	assert_false(
+	    caller_outside_name(&caller, BYTES("ivo://cadc.nrc.ca/gms?x"), &name));
+	assert_true(
+	    caller_outside_name(&caller, BYTES("ivo://Elsewhere.org/GMS?Xy"), &name));
+	assert_true(bytes_is(name, "Xy"));
+	assert_false(
+	    caller_outside_name(&caller, BYTES("ivo://elsewhere.org/gms2?x"), &name));
+	s = with_outside(theirs, alias);
+	assert_false(caller_group_name(&caller, BYTES("ivo://cadc.nrc.ca/gms?x"), &name));
+	assert_true(
+	    caller_outside_name(&caller, BYTES("ivo://cadc.nrc.ca/gms?x"), &name));
+	assert_true(caller_group_name(&caller, BYTES("ivo://example.org/gms?x"), &name));
+	s.gms_url = alias + strlen(alias); /* off */
+	assert_true(caller_group_name(&caller, BYTES("ivo://cadc.nrc.ca/gms?x"), &name));
+	assert_false(
+	    caller_outside_name(&caller, BYTES("ivo://elsewhere.org/gms?x"), &name));
+}
+
+static void
+outside_groups_and_ours_are_mixed(void **state)
+{
+	struct catalogue *c = *state;
+	uint64_t id = account(c, "jo");
+	struct caller caller = nobody(c);
+	char theirs[] = "ivo://elsewhere.org/gms";
+	struct settings s = with_outside(theirs, NULL);
+	static const struct bytes names[] = {{"Alpha", 5}, {"alpha", 5}, {"mine", 4}};
+	struct node_groups groups = {.uri = {BYTES("ivo://elsewhere.org/gms?beta"),
+					 BYTES("ivo://nobody.knows/gms?alpha"),
+					 BYTES("ivo://example.org/gms?alpha"),
+					 BYTES("ivo://elsewhere.org/gms?alpha")},
+	    .n = NODE_GROUPS_MAX};
+	struct node node = {.owner = id + 1000, .group_write = groups};
+	struct acl_node facts;
+	enum membership member;
+
+	(void)group(c, "mine", MEMBER_USER, id);
+	assert_ok(caller_from_identity(&caller, id, &c->why), &c->why);
+	caller.settings = &s;
+	/* Nobody said anything: none. */
+	assert_ok(caller_in_groups(&caller, &groups, &member, &c->why), &c->why);
+	assert_int_equal(member, MEMBER_NO);
+	caller.outside = (struct caller_outside){.names = names, .n = 3};
+	assert_ok(caller_in_groups(&caller, &groups, &member, &c->why), &c->why);
+	assert_int_equal(member, MEMBER_YES);
+	groups.uri[3] =
+	    BYTES("ivo://elsewhere.org/gms?ALPHA"); /* names keep their case */
+	assert_ok(caller_in_groups(&caller, &groups, &member, &c->why), &c->why);
+	assert_int_equal(member, MEMBER_NO);
+	/* What is not known there is known where it is ours. */
+	caller.outside = (struct caller_outside){.is_unknown = true};
+	assert_ok(caller_in_groups(&caller, &groups, &member, &c->why), &c->why);
+	assert_int_equal(member, MEMBER_UNKNOWN);
+	assert_ok(caller_judge(&caller, &node, &facts, &c->why), &c->why);
+	assert_true(facts.maybe_in_write_group);
+	assert_false(
+	    facts.in_write_group || facts.in_read_group || facts.maybe_in_read_group);
+	groups.uri[2] = BYTES("ivo://example.org/gms?mine");
+	assert_ok(caller_in_groups(&caller, &groups, &member, &c->why), &c->why);
+	assert_int_equal(member, MEMBER_YES);
+	node.owner = id;
+	assert_ok(caller_judge(&caller, &node, &facts, &c->why), &c->why);
+	assert_false(facts.maybe_in_write_group);
 }
 
 static void
@@ -379,6 +468,8 @@ main(void)
 	    CATALOGUE_TEST(the_two_authorities_name_one_group),
 	    CATALOGUE_TEST(a_member_is_one_through_nested_groups_too),
 	    CATALOGUE_TEST(one_of_four_groups_is_enough),
+	    CATALOGUE_TEST(the_alias_is_off_where_another_service_has_it),
+	    CATALOGUE_TEST(outside_groups_and_ours_are_mixed),
 	    CATALOGUE_TEST(judging_takes_no_memory),
 	    CATALOGUE_TEST(a_certificate_from_before_a_revocation_is_nothing),
 	    CATALOGUE_TEST(a_token_says_how_far_it_reaches),

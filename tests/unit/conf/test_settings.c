@@ -15,6 +15,8 @@
 	"tls_key = /etc/quartet/key.pem\n"                                               \
 	"locations = {/srv/1, /srv/2, /srv/3, /srv/4}\n"
 
+#define GMS "gms_url = \"https://h/search\"\n"
+
 static char file[] = "/tmp/quartet-test-settings.XXXXXX";
 
 static int
@@ -401,11 +403,43 @@ who_we_are_follows_from_the_first_host(void **state)
 }
 
 static void
+the_outside_groups_are_those_of_the_authorities(void **state)
+{
+	struct settings s;
+
+	(void)state;
+	load_good(BASE "gms_authorities = {ivo://a/gms}\n", &s);
+	assert_false(settings_is_outside_group(&s, BYTES("a/gms"))); /* no gms_url */
+	settings_release(&s);
+	load_good(BASE GMS "gms_certificate = c\ngms_authorities = {ivo://a/gms, "
+			   "\"ivo://b.c/g/h\"}\n",
+	    &s);
+	assert_true(settings_is_outside_group(&s, BYTES("A/gms")));
+	assert_true(settings_is_outside_group(&s, BYTES("b.c/g/H")));
+	assert_false(settings_is_outside_group(&s, BYTES("b.c/g")));
+	assert_false(settings_is_outside_group(&s, BYTES("")));
+	settings_release(&s);
+}
+
+static void
 settings_that_do_not_fit_together_are_refused(void **state)
 {
 	(void)state;
 	assert_refused(BASE "resource_id = ivo://h/space\n", " resource_id: ");
 	assert_refused(BASE "resource_id = https://h/vault\n", " resource_id: ");
+	assert_refused(BASE "gms_url = \"http://h/search\"\n", " gms_url: 'http://h/");
+	assert_refused(
+	    BASE "gms_url = \"https://h/search\"\n", " gms_url needs gms_auth");
+	assert_refused(
+	    BASE GMS "gms_authorities = {ivo://a/gms}\n", " gms_url needs gms_cert");
+	assert_refused(BASE GMS "gms_token = t\ngms_authorities = {ivo://a/gms, a/gms}\n",
+	    " gms_authorities: 'a/gms'");
+	assert_refused(BASE GMS "gms_token = t\ngms_authorities = {ivo://a}\n",
+	    " gms_authorities: 'ivo://a'");
+	assert_refused(BASE GMS "gms_token = t\ngms_authorities = {ivo://a/}\n",
+	    " gms_authorities: 'ivo://a/'");
+	assert_refused(BASE GMS "gms_token = t\ngms_authorities = {\"ivo://a/gms?\"}\n",
+	    " gms_authorities: 'ivo://a/gms?'");
 	assert_refused("", " locations: 1 to 4 directories are needed, not 0");
 	assert_refused("locations = {a, b, c, d, e}\n",
 	    " locations: 1 to 4 directories are needed, not 5");
@@ -566,6 +600,7 @@ main(void)
 	    cmocka_unit_test(quoted_text_and_words_keep_what_looks_like_a_comment),
 	    cmocka_unit_test(the_environment_is_seen_in_words_and_double_quotes),
 	    cmocka_unit_test(who_we_are_follows_from_the_first_host),
+	    cmocka_unit_test(the_outside_groups_are_those_of_the_authorities),
 	    cmocka_unit_test(settings_that_do_not_fit_together_are_refused),
 	    cmocka_unit_test(a_refusal_leaves_the_callers_settings_alone),
 	    cmocka_unit_test(a_file_that_cannot_be_read_is_named),
