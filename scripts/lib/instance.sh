@@ -38,9 +38,9 @@ instance_build() {
 			{ cat "$log" >&2; die "cmake failed"; }
 	fi
 	if [ -t 1 ]; then # somebody waits for it
-		cmake --build "$build" --target quartetd quartet || die "the build failed"
+		cmake --build "$build" --target quartetd quartet quartet-fits || die "the build failed"
 	else
-		cmake --build "$build" --target quartetd quartet >"$log" 2>&1 ||
+		cmake --build "$build" --target quartetd quartet quartet-fits >"$log" 2>&1 ||
 			{ cat "$log" >&2; die "the build failed"; }
 	fi
 	exec 9>&-
