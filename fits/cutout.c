@@ -3,10 +3,11 @@
  * The life of a cutout:
  *
  *   open ──job──► scan ⇄ window ──► plan ──► opened ──► (source) fill ⇄ read ──► end
- *                  └────── error: opened with it             └─ error: NEXT_FAILED
+ *                  │     find a shape ┘ │                    └─ error: NEXT_FAILED
+ *                  └────── error: opened with it
  *
- * One thing at most is under way at any time: the first job, a read, or a wait for a
- * piece. A read is called off by closing the reader. A job posted cannot be: a cutout
+ * One thing at most is under way at any time: the first job, a read, a shape that is looked
+ * for, or a wait for a piece. A read is called off by closing the reader. A job posted cannot be: a cutout
  * closed meanwhile gives everything back at once and is itself freed by the job.
  */
 #include "fits/cutout.h"
@@ -29,6 +30,7 @@ enum {
 
 struct cutout_ask {
 	bool meta;
+	const struct shape *shape; /* NULL: sections, or META */
 	struct section *section;
 	size_t n_sections;
 	const char *canonical;
@@ -36,7 +38,10 @@ struct cutout_ask {
 
 struct cutout {
 	uint32_t magic;
+	struct loop *loop;
 	struct pool *pool;
+	struct finder *finder;
+	struct finder_job *job; /* or NULL */
 	struct reader *reader;
 	const struct cutout_ask *ask;
 	struct bytes file_name;
@@ -76,6 +81,8 @@ write_canonical(struct arena *a, const struct cutout_ask *ask)
 	struct str s;
 
 	str_init(&s, a->limit_bytes);
+	if (ask->shape != NULL)
+		shape_write(&s, ask->shape);
 	for (size_t i = 0; i < ask->n_sections; i++) {
 		str_adds(&s, i == 0 ? "SUB=" : "&SUB=");
 		section_write(&s, &ask->section[i]);
@@ -126,6 +133,35 @@ no_memory:
 	return errinfo_set(why, ERR_NO_MEMORY, "no memory for the cutout's parameters");
 }
 
+enum err
+cutout_parse_shape(struct arena *a, enum cutout_shape parameter, struct bytes value,
+    const struct cutout_limits *limits, struct cutout_ask **out, struct errinfo *why)
+{
+	struct cutout_ask *ask = arena_new(a, struct cutout_ask);
+	struct shape *shape = arena_new(a, struct shape);
+	size_t points_max = (size_t)limits->points_max;
+	enum err e;
+
+	if (ask == NULL || shape == NULL)
+		goto no_memory;
+	if (parameter == CUTOUT_POS)
+		e = shape_parse_pos(a, value, points_max, shape, why);
+	else
+		e = shape_parse(a,
+		    parameter == CUTOUT_CIRCLE ? SHAPE_CIRCLE : SHAPE_POLYGON, value,
+		    points_max, shape, why);
+	if (e != ERR_OK)
+		return e;
+	ask->shape = shape;
+	ask->canonical = write_canonical(a, ask);
+	if (ask->canonical == NULL)
+		goto no_memory;
+	*out = ask;
+	return ERR_OK;
+no_memory:
+	return errinfo_set(why, ERR_NO_MEMORY, "no memory for the cutout's parameters");
+}
+
 static enum err
 no_memory(struct cutout *c)
 {
@@ -158,28 +194,137 @@ static enum err
 make_facts(struct cutout *c)
 {
 	const struct cutout_ask *ask = c->ask;
+	const char *name;
 
+	if (ask->meta)
+		name = name_of_headers(&c->arena, c->file_name);
+	else if (ask->shape != NULL)
+		name = name_of_shape(&c->arena, c->file_name, bytes_of(ask->canonical));
+	else
+		name = name_of_cutout(&c->arena, c->file_name, ask->section,
+		    ask->n_sections, c->plan.has_compressed);
 	c->left_bytes = c->plan.length;
 	c->facts = (struct cutout_facts){.length_bytes = c->plan.length,
 	    .canonical = ask->canonical,
 	    .content_type = ask->meta ? "text/plain" : "application/fits",
-	    .file_name = ask->meta ? name_of_headers(&c->arena, c->file_name)
-				   : name_of_cutout(&c->arena, c->file_name, ask->section,
-					 ask->n_sections, c->plan.has_compressed)};
+	    .file_name = name};
 	return c->facts.file_name == NULL ? no_memory(c) : ERR_OK;
 }
 
 static enum err
-finish_survey(struct cutout *c)
+plan_and_facts(struct cutout *c)
 {
 	enum err e = make_plan(c);
 
 	return e == ERR_OK ? make_facts(c) : e;
 }
 
+static void
+report(struct cutout *c, enum err e)
+{
+	c->failed = e != ERR_OK;
+	c->opened(c->opened_arg, e);
+}
+
+/* The section of `pick` that `box` is. */
+static enum err
+set_section(struct cutout *c, struct pick *pick, const struct finder_box *box)
+{
+	unsigned n = pick->hdu.naxis;
+	struct section *s = arena_new(&c->arena, struct section);
+	struct pixel_range *range = arena_array(&c->arena, struct pixel_range, AXES_MAX);
+
+	if (s == NULL || range == NULL)
+		return no_memory(c);
+	for (unsigned i = 0; i < AXES_MAX; i++)
+		range[i] = (struct pixel_range){
+		    .first_open = true, .last_open = true, .step = 1};
+	for (int i = 0; i < 2; i++)
+		range[box->axis[i]] =
+		    (struct pixel_range){.first = (int64_t)box->first[i],
+			.last = (int64_t)box->last[i],
+			.step = 1};
+	*s = (struct section){.index = pick->hdu.index, .range = range, .n_ranges = n};
+	pick->section = s;
+	return ERR_OK;
+}
+
+static enum err
+no_overlap(struct cutout *c)
+{
+	return errinfo_set(&c->why, ERR_NO_OVERLAP, "No overlap found.");
+}
+
+/* Leaves the picks that have part of the shape, each with its section. */
+static enum err
+keep_found(struct cutout *c)
+{
+	struct survey *s = &c->survey;
+	size_t n = 0;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < s->n_picks && e == ERR_OK; i++) {
+		struct finder_box box;
+
+		if (!finder_job_box(c->job, i, &box))
+			continue;
+		s->pick[n] = s->pick[i];
+		e = set_section(c, &s->pick[n++], &box);
+	}
+	s->n_picks = n;
+	return e == ERR_OK && n == 0 ? no_overlap(c) : e;
+}
+
+static void
+shape_found(void *arg, enum err err)
+{
+	struct cutout *c = arg;
+
+	MAGIC_CHECK(c, CUTOUT_MAGIC);
+	if (err == ERR_OK)
+		err = keep_found(c);
+	else
+		c->why = *finder_job_why(c->job);
+	report(c, err == ERR_OK ? plan_and_facts(c) : err);
+}
+
+static enum err
+find_shape(struct cutout *c)
+{
+	const struct survey *s = &c->survey;
+
+	CHECK(c->finder != NULL);
+	c->job = finder_job_new(c->ask->shape);
+	if (c->job == NULL)
+		return no_memory(c);
+	for (size_t i = 0; i < s->n_picks; i++) {
+		enum err e =
+		    finder_job_add(c->job, &s->pick[i].hdu, s->pick[i].cards, &c->why);
+
+		if (e != ERR_OK)
+			return e;
+	}
+	finder_start(c->finder, c->job, c->loop, shape_found, c);
+	return ERR_OK;
+}
+
+static enum err
+finish_survey(struct cutout *c, bool *waits)
+{
+	enum err e;
+
+	if (c->ask->shape == NULL)
+		return plan_and_facts(c);
+	if (c->survey.n_picks == 0)
+		return no_overlap(c);
+	e = find_shape(c);
+	*waits = e == ERR_OK;
+	return e;
+}
+
 static void window_read(void *arg, enum err err);
 
-/* ERR_OK and *waits: a read is under way. */
+/* ERR_OK and *waits: a read is under way, or a shape is looked for. */
 static enum err
 scan_on(struct cutout *c, bool *waits)
 {
@@ -203,12 +348,12 @@ scan_on(struct cutout *c, bool *waits)
 				return e;
 			if (!survey_is_complete(&c->survey))
 				break;
-			return finish_survey(c);
+			return finish_survey(c, waits);
 		case SCAN_END:
-			return finish_survey(c);
+			return finish_survey(c, waits);
 		case SCAN_FAILED:
 			if (survey_is_enough(&c->survey))
-				return finish_survey(c);
+				return finish_survey(c, waits);
 			return c->why.code;
 		}
 	}
@@ -220,10 +365,8 @@ scan_and_report(struct cutout *c)
 	bool waits;
 	enum err e = scan_on(c, &waits);
 
-	if (waits)
-		return;
-	c->failed = e != ERR_OK;
-	c->opened(c->opened_arg, e);
+	if (!waits)
+		report(c, e);
 }
 
 static void
@@ -235,8 +378,7 @@ window_read(void *arg, enum err err)
 	if (err != ERR_OK) {
 		c->why = c->reader->why;
 		c->why.code = err;
-		c->failed = true;
-		c->opened(c->opened_arg, err);
+		report(c, err);
 		return;
 	}
 	scan_fed(&c->scan);
@@ -423,18 +565,21 @@ close_source(struct source *s)
 /* --- from outside ------------------------------------------------------------------ */
 
 struct cutout *
-cutout_open(struct loop *loop, struct pool *pool, struct reader *reader,
-    const struct cutout_ask *ask, struct bytes file_name,
+cutout_open(struct loop *loop, struct pool *pool, struct finder *finder,
+    struct reader *reader, const struct cutout_ask *ask, struct bytes file_name,
     const struct cutout_limits *limits, cutout_opened_fn *opened, void *arg,
     struct errinfo *why)
 {
 	static const struct source_ops ops = {.next = next_slice, .close = close_source};
 	struct cutout *c = calloc(1, sizeof *c);
+	enum err e;
 
 	if (c == NULL)
 		goto fail;
 	*c = (struct cutout){.magic = CUTOUT_MAGIC,
+	    .loop = loop,
 	    .pool = pool,
+	    .finder = finder,
 	    .ask = ask,
 	    .output_max = limits->output_max,
 	    .opened = opened,
@@ -446,8 +591,12 @@ cutout_open(struct loop *loop, struct pool *pool, struct reader *reader,
 	c->file_name = arena_copy(&c->arena, file_name);
 	if (c->file_name.p == NULL)
 		goto fail;
-	if (survey_init(&c->survey, &c->arena, ask->meta ? NULL : ask->section,
-		ask->n_sections, reader->size_bytes, limits->output_max, why) != ERR_OK)
+	if (ask->shape != NULL)
+		e = survey_init_sky(&c->survey, &c->arena, reader->size_bytes, why);
+	else
+		e = survey_init(&c->survey, &c->arena, ask->meta ? NULL : ask->section,
+		    ask->n_sections, reader->size_bytes, limits->output_max, why);
+	if (e != ERR_OK)
 		goto fail;
 	if (scan_init(&c->scan, reader->size_bytes, limits->header_max, limits->hdus_max,
 		why) != ERR_OK)
@@ -495,6 +644,7 @@ cutout_close(struct cutout *c)
 	MAGIC_CHECK(c, CUTOUT_MAGIC);
 	CHECK(!c->closed);
 	reader_close(c->reader);
+	finder_job_close(c->job);
 	if (c->job_posted && c->busy && pool_unwait(c->pool, &c->waiter))
 		c->job_posted = false;
 	piece_unref(c->piece);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cutout - part of a FITS file as a FITS file of its own: pixel sections, whole HDUs, or
- * the text of all headers.
+ * cutout - part of a FITS file as a FITS file of its own: pixel sections, whole HDUs, what
+ * holds a shape on the sky, or the text of all headers.
  *
  * Promise: the bytes of pixels are those of the file, untouched; the header describes
  * them (fits/rewrite.h). The length is known before the first byte. Only what is needed
  * is read: headers up to the last HDU asked for, then the pixels. An HDU that is damaged
  * does no harm to those before it. Memory does not grow with the result.
+ * A shape becomes sections first (fits/finder.h): of every image that has part of it, in
+ * the order of the file, the smallest box of pixels, other axes whole. So the result is what
+ * SUB gives with those sections.
  * Not done: pixel sections of tile-compressed images, sections of files compressed as a
  * whole; both are refused.
  *
@@ -29,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fits/finder.h"
 #include "service/core/arena.h"
 #include "service/core/bytes.h"
 #include "service/core/err.h"
@@ -41,6 +45,7 @@ struct cutout_limits {
 	uint64_t hdus_max; /* HDUs looked at */
 	uint64_t sections_max; /* in one request */
 	uint64_t output_max; /* bytes of the result */
+	uint64_t points_max; /* corners of a polygon */
 };
 
 /* What was asked. */
@@ -54,17 +59,24 @@ enum err cutout_parse(struct arena *a, const struct bytes *sub, size_t n_sub, bo
     const struct cutout_limits *limits, struct cutout_ask **out,
     struct errinfo *why) ERR_CHECKED;
 
+/* The parameters that are shapes on the sky (grammar: fits/shape.h). */
+enum cutout_shape { CUTOUT_CIRCLE, CUTOUT_POLYGON, CUTOUT_POS };
+
+enum err cutout_parse_shape(struct arena *a, enum cutout_shape parameter,
+    struct bytes value, const struct cutout_limits *limits, struct cutout_ask **out,
+    struct errinfo *why) ERR_CHECKED;
+
 struct cutout;
 
 typedef void cutout_opened_fn(void *arg, enum err err);
 
 /*
  * Reads headers and makes the plan, then calls `opened` once. file_name is only used for
- * the name of the result, and copied. NULL without memory: `why` is set, the reader is
+ * the name of the result, and copied. `finder` is needed for shapes only. NULL without memory: `why` is set, the reader is
  * closed, `opened` is not called.
  */
-struct cutout *cutout_open(struct loop *loop, struct pool *pool, struct reader *reader,
-    const struct cutout_ask *ask, struct bytes file_name,
+struct cutout *cutout_open(struct loop *loop, struct pool *pool, struct finder *finder,
+    struct reader *reader, const struct cutout_ask *ask, struct bytes file_name,
     const struct cutout_limits *limits, cutout_opened_fn *opened, void *arg,
     struct errinfo *why);
 

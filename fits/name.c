@@ -130,6 +130,22 @@ name_of_cutout(struct arena *a, struct bytes file_name, const struct section *s,
 }
 
 const char *
+name_of_shape(struct arena *a, struct bytes file_name, struct bytes spec)
+{
+	struct str text;
+	const char *name;
+
+	(void)cut_endings(&file_name);
+	str_init(&text, SPEC_MAX);
+	spec = shorten(spec, NAME_MAX_BYTES);
+	for (size_t i = 0; i < spec.n; i++)
+		str_addc(&text, plain(bytes_lower(spec.p[i])));
+	name = join(a, file_name, str_bytes(&text), ".fits");
+	str_release(&text);
+	return name;
+}
+
+const char *
 name_of_headers(struct arena *a, struct bytes file_name)
 {
 	return join(a, file_name, BYTES(""), ".txt");

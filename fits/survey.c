@@ -2,6 +2,7 @@
 #include "fits/survey.h"
 
 #include "fits/companion.h"
+#include "fits/coordinates.h"
 
 enum {
 	KEPT_MAX = 32 * 1024 * 1024, /* bytes of headers kept for the plan */
@@ -19,8 +20,10 @@ survey_init(struct survey *s, struct arena *a, const struct section *section,
     size_t n_sections, uint64_t file_bytes, uint64_t text_max, struct errinfo *why)
 {
 	*s = (struct survey){.arena = a,
+	    .wants_text = section == NULL,
 	    .section = section,
 	    .n_sections = n_sections,
+	    .picks_room = n_sections + 1,
 	    .file_bytes = file_bytes};
 	str_init(&s->text, text_max < TEXT_MAX ? (size_t)text_max : TEXT_MAX);
 	s->pick = arena_array(a, struct pick, n_sections + 1);
@@ -31,6 +34,17 @@ survey_init(struct survey *s, struct arena *a, const struct section *section,
 	    s->want == NULL)
 		return errinfo_set(why, ERR_NO_MEMORY, "no memory for a list of HDUs");
 	return ERR_OK;
+}
+
+enum err
+survey_init_sky(
+    struct survey *s, struct arena *a, uint64_t file_bytes, struct errinfo *why)
+{
+	enum err e = survey_init(s, a, NULL, 0, file_bytes, 0, why);
+
+	s->wants_text = false;
+	s->wants_sky = true;
+	return e;
 }
 
 void
@@ -115,6 +129,43 @@ take_companion(
 }
 
 static enum err
+add_pick(struct survey *s, const struct pick *pick, struct errinfo *why)
+{
+	if (s->n_picks == s->picks_room) {
+		struct pick *more = arena_array(s->arena, struct pick, 2 * s->n_picks);
+
+		if (more == NULL)
+			return errinfo_set(
+			    why, ERR_NO_MEMORY, "no memory for a list of HDUs");
+		memcpy(more, s->pick, s->n_picks * sizeof *more);
+		s->pick = more;
+		s->picks_room = 2 * s->n_picks;
+	}
+	s->pick[s->n_picks++] = *pick;
+	return ERR_OK;
+}
+
+static enum err
+take_sky(struct survey *s, const struct hdu *hdu, struct bytes cards, struct errinfo *why)
+{
+	uint64_t axis[AXES_MAX];
+	bool on_sky =
+	    coordinates_axes(hdu, cards, axis) > 0 && coordinates_are_sky(cards);
+	struct pick pick = {.hdu = *hdu};
+	enum err e = ERR_OK;
+
+	if (on_sky || (hdu->index == 0 && hdu->kind == HDU_IMAGE))
+		e = keep(s, cards, &pick.cards, why);
+	if (hdu->index == 0)
+		s->primary = pick;
+	if (e != ERR_OK || !on_sky)
+		return e;
+	if (hdu->kind == HDU_IMAGE)
+		want_companions(s, pick.cards);
+	return add_pick(s, &pick, why);
+}
+
+static enum err
 take_picks(
     struct survey *s, const struct hdu *hdu, struct bytes cards, struct errinfo *why)
 {
@@ -149,16 +200,21 @@ survey_take(
 	enum err e;
 
 	s->cut_off = hdu->data_at + hdu->data_bytes > s->file_bytes;
-	if (s->section == NULL)
+	if (s->wants_text)
 		return add_text(s, hdu, cards, why);
 	e = take_companion(s, hdu, cards, why);
-	return e == ERR_OK ? take_picks(s, hdu, cards, why) : e;
+	if (e != ERR_OK)
+		return e;
+	return s->wants_sky ? take_sky(s, hdu, cards, why)
+			    : take_picks(s, hdu, cards, why);
 }
 
 bool
 survey_is_enough(const struct survey *s)
 {
-	return s->section == NULL ? s->cut_off : s->n_picks == s->n_sections;
+	if (s->wants_sky)
+		return false;
+	return s->wants_text ? s->cut_off : s->n_picks == s->n_sections;
 }
 
 bool

@@ -2,7 +2,8 @@
 /*
  * survey - collects from the headers of a file, as they come by, what a request needs:
  * the HDUs it names, the companions that their coordinates stand on (fits/companion.h),
- * or the text of all headers. It says when nothing more is needed.
+ * every image with coordinates on the sky, or the text of all headers. It says when nothing
+ * more is needed.
  *
  * Companions are looked for behind the image that names them; one that is not found is
  * done without.
@@ -40,7 +41,9 @@ struct survey {
 
 	/* Private. */
 	struct arena *arena;
-	const struct section *section; /* NULL: the text is asked for */
+	bool wants_text, wants_sky;
+	const struct section *section;
+	size_t picks_room;
 	size_t n_sections;
 	bool *found; /* for each section */
 	struct survey_want *want;
@@ -50,9 +53,14 @@ struct survey {
 	bool cut_off; /* the data of the last HDU reach beyond the file's end */
 };
 
-/* `section` is borrowed; NULL for the text of all headers, at most text_max bytes. */
+/*
+ * `section` is borrowed; NULL for the text of all headers, at most text_max bytes.
+ * survey_init_sky: picks are all images that have coordinates on the sky, without section.
+ */
 enum err survey_init(struct survey *s, struct arena *a, const struct section *section,
     size_t n_sections, uint64_t file_bytes, uint64_t text_max,
+    struct errinfo *why) ERR_CHECKED;
+enum err survey_init_sky(struct survey *s, struct arena *a, uint64_t file_bytes,
     struct errinfo *why) ERR_CHECKED;
 void survey_release(struct survey *s);
 

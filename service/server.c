@@ -165,6 +165,7 @@ start_loop(struct server *s, unsigned index, struct errinfo *why)
 		.workers = s->workers,
 		.jobs = s->jobs,
 		.traffic = &s->traffic,
+		.finder = s->finder,
 		.openid = s->openid,
 		.gms = s->gms,
 		.letters = s->letters},
@@ -246,6 +247,8 @@ server_start(struct server *s, struct errinfo *why)
 		e = gms_remote_new(s->settings, &s->gms, why);
 	if (e == ERR_OK && letters_are_on(s->settings))
 		e = letters_new(s->settings, &s->letters, why);
+	if (e == ERR_OK)
+		e = server_open_finder(s, why);
 	if (e == ERR_OK)
 		e = server_open_store(s, why);
 	if (e == ERR_OK)
@@ -386,6 +389,21 @@ wait_until_idle(struct server *s, uint64_t ms)
 }
 
 static void
+nothing(struct loop_job *job)
+{
+	container_of(job, struct server_loop, job)->server->acknowledged++;
+}
+
+/* While the loops run: what was asked for and is not wanted any more ends on them. */
+static void
+end_finder(struct server *s)
+{
+	finder_free(s->finder);
+	s->finder = NULL;
+	on_all_loops(s, nothing);
+}
+
+static void
 end_loops(struct server *s)
 {
 	for (unsigned i = 0; i < s->n_loops; i++) {
@@ -425,6 +443,7 @@ server_stop(struct server *s)
 		log_warning("something hangs: ending without cleaning up");
 		return false;
 	}
+	end_finder(s);
 	end_loops(s);
 	if (!server_end_background(s))
 		return false;

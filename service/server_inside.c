@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/server_private.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -67,6 +68,52 @@ restore(struct server *s, struct errinfo *why)
 	if (e != ERR_OK)
 		*why = reason;
 	return e;
+}
+
+/*
+ * The quartet-fits that came with this program: installed beside it, or built with it.
+ * False: none of them is there.
+ */
+static bool
+find_fits_program(char *out, size_t size)
+{
+	static const char *const places[] = {
+	    "../libexec/quartet/quartet-fits", "../fits/quartet-fits"};
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self);
+	const char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
+
+	for (size_t i = 0; slash != NULL && i < sizeof places / sizeof *places; i++) {
+		int length =
+		    snprintf(out, size, "%.*s/%s", (int)(slash - self), self, places[i]);
+
+		if (length > 0 && (size_t)length < size && access(out, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum err
+server_open_finder(struct server *s, struct errinfo *why)
+{
+	const struct settings *settings = s->settings;
+	char found[PATH_MAX] = "quartet-fits";
+	struct finder_config config = {.program = settings->cutout_program,
+	    .workers = (unsigned)settings->cutout_workers,
+	    .time_ms = settings->cutout_time,
+	    .memory_bytes = settings->cutout_memory};
+	bool is_there = true;
+
+	if (config.program[0] == '\0') {
+		is_there = find_fits_program(found, sizeof found);
+		config.program = found;
+	} else {
+		is_there = access(config.program, X_OK) == 0;
+	}
+	if (!is_there)
+		log_warning(
+		    "%s is not there: cutouts by shapes on the sky fail", config.program);
+	return finder_new(&config, &s->finder, why);
 }
 
 static unsigned

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "auth/x509.h"
+#include "fits/finder.h"
 #include "replication/journal_recover.h"
 #include "service/http/listen.h"
 #include "service/http/tls.h"
@@ -59,6 +60,7 @@ struct server {
 	struct openid *openid; /* NULL: off */
 	struct gms_remote *gms; /* NULL: off */
 	struct letters *letters; /* NULL: off */
+	struct finder *finder;
 	struct store *store;
 	struct journal_recovered recovered; /* by the start */
 	struct journal_mirror *journal;
@@ -90,6 +92,7 @@ enum err server_start_keeper(struct server *s, struct errinfo *why) ERR_CHECKED;
 
 /* Inside, in this order */
 
+enum err server_open_finder(struct server *s, struct errinfo *why) ERR_CHECKED;
 enum err server_open_store(struct server *s, struct errinfo *why) ERR_CHECKED;
 enum err server_start_background(struct server *s, struct errinfo *why) ERR_CHECKED;
 /* Changes are refused while locations have not answered: wait a little for that. */

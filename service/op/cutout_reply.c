@@ -14,9 +14,14 @@ struct state {
 	struct cutout *cutout;
 };
 
-static const char *const not_done[] = {"CIRCLE", "POLYGON", "POS", "BAND", "TIME", "POL"};
+static const char *const not_done[] = {"BAND", "TIME", "POL"};
+static const char *const shapes[] = {
+    [CUTOUT_CIRCLE] = "CIRCLE", [CUTOUT_POLYGON] = "POLYGON", [CUTOUT_POS] = "POS"};
 
-enum { N_NOT_DONE = sizeof not_done / sizeof not_done[0] };
+enum {
+	N_NOT_DONE = sizeof not_done / sizeof not_done[0],
+	N_SHAPES = sizeof shapes / sizeof shapes[0],
+};
 
 /* `view=header` is what clients said before there was SODA. */
 static bool
@@ -32,19 +37,30 @@ cutout_asked(const struct op_call *call)
 	for (size_t i = 0; i < N_NOT_DONE; i++)
 		if (op_param(call, not_done[i]).p != NULL)
 			return true;
+	for (size_t i = 0; i < N_SHAPES; i++)
+		if (op_param(call, shapes[i]).p != NULL)
+			return true;
 	return op_param(call, "SUB").p != NULL || op_param(call, "cutout").p != NULL ||
 	       is_meta(call);
 }
 
-/* `cutout` once took shapes too: "CIRCLE ICRS 10 20 0.1", "CIRCLE=10 20 0.1". */
-static bool
-is_old_shape(struct bytes value, const char *shape)
+/*
+ * `cutout` once took shapes too: "CIRCLE ICRS 10 20 0.1", "CIRCLE=10 20 0.1". The text
+ * without the word, .p NULL if it is no such one.
+ */
+static struct bytes
+old_shape(struct bytes value, const char *shape)
 {
+	static const struct bytes frame = {"ICRS ", 5}, none = {NULL, 0};
 	struct bytes word = {value.p, strlen(shape)};
 
-	if (value.n <= word.n || !bytes_caseeq(word, bytes_of(shape)))
-		return false;
-	return value.p[word.n] == ' ' || value.p[word.n] == '=';
+	if (value.n <= word.n || !bytes_caseeq(word, bytes_of(shape)) ||
+	    (value.p[word.n] != ' ' && value.p[word.n] != '='))
+		return none;
+	value = bytes_trim(bytes_skip(value, word.n + 1));
+	word = (struct bytes){value.p, frame.n};
+	return value.n > frame.n && bytes_caseeq(word, frame) ? bytes_skip(value, frame.n)
+							      : value;
 }
 
 /* The parameter, of those not done, that the query holds in any spelling; or NULL. */
@@ -53,27 +69,84 @@ find_not_done(const struct op_call *call)
 {
 	for (size_t i = 0; i < N_NOT_DONE; i++)
 		if (op_param(call, not_done[i]).p != NULL ||
-		    is_old_shape(op_param(call, "cutout"), not_done[i]))
+		    old_shape(op_param(call, "cutout"), not_done[i]).p != NULL)
 			return not_done[i];
 	return NULL;
 }
 
+/* The shapes that the query holds: one at most. */
+struct asked_shape {
+	enum cutout_shape parameter;
+	struct bytes value; /* .p NULL: none */
+};
+
+static enum err
+take_shape(struct op_call *call, struct asked_shape *s, enum cutout_shape parameter,
+    struct bytes value)
+{
+	if (s->value.p == NULL) {
+		*s = (struct asked_shape){parameter, value};
+		return ERR_OK;
+	}
+	if (s->parameter == parameter)
+		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+		    "More than one %s provided.", shapes[parameter]);
+	return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
+	    "Conflicting SODA parameters found: [%s, %s]", shapes[s->parameter],
+	    shapes[parameter]);
+}
+
+/* From one parameter of the query. */
+static enum err
+read_parameter(
+    struct op_call *call, const struct op_param *p, struct asked_shape *s, bool *is_sub)
+{
+	bool is_old = bytes_caseeq(p->name, BYTES("cutout"));
+
+	*is_sub = is_old || bytes_caseeq(p->name, BYTES("SUB"));
+	for (size_t i = 0; i < N_SHAPES; i++) {
+		struct bytes old = {NULL, 0};
+
+		if (bytes_caseeq(p->name, bytes_of(shapes[i])))
+			return take_shape(call, s, (enum cutout_shape)i, p->value);
+		if (is_old)
+			old = old_shape(p->value, shapes[i]);
+		if (old.p != NULL) {
+			*is_sub = false;
+			return take_shape(call, s, (enum cutout_shape)i, old);
+		}
+	}
+	return ERR_OK;
+}
+
+/* META goes before SUB, and SUB before shapes (server-contract 8.1). */
 static enum err
 parse(struct op_call *call, const struct cutout_limits *limits, struct cutout_ask **out)
 {
 	struct bytes *sub = arena_array(call->arena, struct bytes, call->n_params);
 	const char *later = find_not_done(call);
+	struct asked_shape shape = {.value = {NULL, 0}};
 	size_t n = 0;
 
 	if (sub == NULL)
 		return errinfo_set(&call->why, ERR_NO_MEMORY, "too many parameters");
 	if (later != NULL)
 		return errinfo_set(&call->why, ERR_INVALID_ARGUMENT,
-		    "%s is not supported here yet: only SUB (pixels) and META", later);
-	for (size_t i = 0; i < call->n_params; i++)
-		if (bytes_caseeq(call->params[i].name, BYTES("SUB")) ||
-		    bytes_caseeq(call->params[i].name, BYTES("cutout")))
+		    "%s is not supported here yet: only SUB (pixels), CIRCLE, POLYGON, "
+		    "POS (the sky) and META",
+		    later);
+	for (size_t i = 0; i < call->n_params; i++) {
+		bool is_sub;
+		enum err e = read_parameter(call, &call->params[i], &shape, &is_sub);
+
+		if (e != ERR_OK)
+			return e;
+		if (is_sub)
 			sub[n++] = call->params[i].value;
+	}
+	if (shape.value.p != NULL && n == 0 && !is_meta(call))
+		return cutout_parse_shape(
+		    call->arena, shape.parameter, shape.value, limits, out, &call->why);
 	return cutout_parse(call->arena, sub, n, is_meta(call), limits, out, &call->why);
 }
 
@@ -153,6 +226,7 @@ cutout_reply(struct op_call *call, const struct node *node, const struct blob *b
 	    .hdus_max = settings->cutout_hdus_max,
 	    .sections_max = settings->cutout_sections_max,
 	    .output_max = settings->cutout_output_max,
+	    .points_max = settings->cutout_points_max,
 	};
 	struct state *s = arena_new(call->arena, struct state);
 	struct cutout_ask *ask = NULL;
@@ -172,8 +246,8 @@ cutout_reply(struct op_call *call, const struct node *node, const struct blob *b
 	s->node = node;
 	call->state = s;
 	call->copies = mirror_copies(call->env->mirror, blob);
-	s->cutout = cutout_open(call->env->loop, call->env->pool, reader, ask, node->name,
-	    &limits, opened, s, &call->why);
+	s->cutout = cutout_open(call->env->loop, call->env->pool, call->env->finder,
+	    reader, ask, node->name, &limits, opened, s, &call->why);
 	if (s->cutout == NULL)
 		op_fail(call, ERR_NO_MEMORY);
 }

@@ -2,8 +2,8 @@
 /*
  * cutout_reply - a FITS cutout as the answer to a GET or HEAD of a file.
  *
- * SUB (repeatable; `cutout` is an old spelling of it) and META=true. Sky shapes and
- * filters are not done yet and say so.
+ * SUB (repeatable; `cutout` is an old spelling of it), one of CIRCLE, POLYGON and POS, and
+ * META=true. The other axes (BAND, TIME, POL) are not done yet and say so.
  */
 #ifndef QUARTET_OP_CUTOUT_REPLY_H
 #define QUARTET_OP_CUTOUT_REPLY_H

@@ -38,6 +38,7 @@ struct issuer;
 struct letters;
 struct openid;
 struct jobs;
+struct finder;
 struct passwords;
 struct remote;
 struct traffic;
@@ -82,6 +83,7 @@ struct op_env {
 	struct traffic *traffic; /* of all loops; NULL where jobs run */
 	struct passwords *passwords; /* NULL where jobs run */
 	struct letters *letters; /* NULL where none are sent, and where jobs run */
+	struct finder *finder; /* of shapes on the sky; NULL where jobs run */
 	struct openid *openid; /* NULL where it is off, and where jobs run */
 	struct gms_remote *gms; /* NULL where all groups are our own */
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A FITS file: its headers, and a cutout by pixels.
+// A FITS file: its headers, and cutouts by pixels and by a circle on the sky.
 
 import { t } from "./words.js";
 import { ask, dialog, explain, filesUrl, h } from "./app.js";
@@ -50,20 +50,23 @@ export function fits(path) {
       a.remove();
     };
     // Asked first without the bytes, so that a refusal is read here and not found in a file.
-    const cut = async (query) => {
+    const cut = async (query, refused) => {
       error.textContent = "";
       try {
         await ask("HEAD", `${filesUrl(path)}?${query}`);
         get(query);
       } catch (fault) {
-        error.textContent = fault.status === 400 ? t("fits.outside") : explain(fault);
+        error.textContent = fault.status === 400 ? t(refused) : explain(fault);
       }
     };
+    const circle = h("input", { type: "text", id: "fits-circle", placeholder: "10.5 -20.25 0.01", size: 24 });
     return [
       h("div", { class: "row" }, h("label", { class: "inline", for: "fits-hdu" }, t("fits.hdu")), where, filter), cards,
       h("h2", {}, t("fits.cutout")),
-      h("form", { class: "row", onsubmit: (e) => { e.preventDefault(); cut(new URLSearchParams({ SUB: `[${where.value || 0}][${ranges.value}]` })); } },
+      h("form", { class: "row", onsubmit: (e) => { e.preventDefault(); cut(new URLSearchParams({ SUB: `[${where.value || 0}][${ranges.value}]` }), "fits.outside"); } },
         h("label", { class: "inline", for: "fits-ranges" }, t("fits.pixels")), ranges, h("button", {}, t("fits.cut"))),
+      h("form", { class: "row", onsubmit: (e) => { e.preventDefault(); cut(new URLSearchParams({ CIRCLE: circle.value.replaceAll(",", " ") }), "fits.nowhere"); } },
+        h("label", { class: "inline", for: "fits-circle" }, t("fits.circle")), circle, h("button", {}, t("fits.cut.circle"))),
       error,
       h("div", { class: "ends" }, h("button", { class: "main", onclick: () => close() }, t("close"))),
     ];

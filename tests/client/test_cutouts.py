@@ -50,6 +50,20 @@ class Cutouts(ClientTest):
                                  status=14, text="InvalidArgument: " + reason)
                 self.assertFalse(os.path.exists(self.alice.path("c.fits")))
 
+    def test_18e_a_circle_on_the_sky(self):
+        """Right ascension, declination and radius, in degrees."""
+        for circle, x, y, width, height in (("10.0,-20.0,0.1", 40, 10, 21, 21),
+                                            ("10.0,-20.17,.02", 48, 1, 5, 5)):
+            with self.subTest(circle):
+                self.alice("vcp", f"{self.vos('x.fits')}({circle})", "c.fits")
+                self.is_section(self.alice.read("c.fits"), x, y, width, height)
+                os.unlink(self.alice.path("c.fits"))
+
+    def test_18f_a_circle_elsewhere_is_refused(self):
+        self.alice.fails("vcp", self.vos("x.fits") + "(20.0,-20.0,0.1)", "c.fits", status=14,
+                         text="InvalidArgument: No overlap found.")
+        self.assertFalse(os.path.exists(self.alice.path("c.fits")))
+
     def test_19_the_headers_come_as_text(self):
         self.alice("vcp", "--head", self.vos("x.fits"), "h")
         text = self.alice.read("h").decode("ascii")

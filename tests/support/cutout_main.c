@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fits-cutout FILE SUB... | FILE --meta
+ * fits-cutout FILE SUB... | FILE --meta | FILE --shape PROGRAM PARAMETER VALUE
  *
+ * PROGRAM is quartet-fits, PARAMETER one of CIRCLE, POLYGON, POS.
  * Cuts a local file with the library and writes the result to the standard output; its
  * length, type, name and request, and then how many bytes of the file were read, go to
  * the standard error. Exit 1 with the error's text if it was refused, 2 if the program
@@ -18,6 +19,7 @@
 
 struct run {
 	struct loop *loop;
+	struct finder *finder;
 	struct cutout *cutout;
 	struct source *source;
 	uint64_t written;
@@ -29,7 +31,13 @@ static const struct cutout_limits limits = {
     .hdus_max = 10000,
     .sections_max = 100,
     .output_max = UINT64_C(1) << 40,
+    .points_max = 1000,
 };
+
+static const char *const parameters[] = {
+    [CUTOUT_CIRCLE] = "CIRCLE", [CUTOUT_POLYGON] = "POLYGON", [CUTOUT_POS] = "POS"};
+
+enum { SHAPE_ARGUMENTS = 6 };
 
 static void
 finish(struct run *run, int status)
@@ -124,7 +132,7 @@ cut(struct run *run, struct pool *pool, const char *path, const struct cutout_as
 
 	if (data == NULL)
 		return 2;
-	run->cutout = cutout_open(run->loop, pool,
+	run->cutout = cutout_open(run->loop, pool, run->finder,
 	    memory_reader_new(run->loop, data, size, &reads), ask,
 	    bytes_of(slash != NULL ? slash + 1 : path), &limits, opened, run, &why);
 	if (run->cutout == NULL)
@@ -138,10 +146,30 @@ cut(struct run *run, struct pool *pool, const char *path, const struct cutout_as
 	return run->status;
 }
 
+static enum err
+parse_shape(struct run *run, struct arena *a, char **argv, struct cutout_ask **ask,
+    struct errinfo *why)
+{
+	struct finder_config config = {.program = argv[3],
+	    .workers = 1,
+	    .time_ms = 60000,
+	    .memory_bytes = 256 << 20};
+	size_t i = 0;
+	enum err e = finder_new(&config, &run->finder, why);
+
+	if (e != ERR_OK)
+		return e;
+	while (i < CUTOUT_POS && strcmp(argv[4], parameters[i]) != 0)
+		i++;
+	return cutout_parse_shape(
+	    a, (enum cutout_shape)i, bytes_of(argv[5]), &limits, ask, why);
+}
+
 int
 main(int argc, char **argv)
 {
 	bool meta = argc == 3 && strcmp(argv[2], "--meta") == 0;
+	bool shape = argc == SHAPE_ARGUMENTS && strcmp(argv[2], "--shape") == 0;
 	size_t n = meta || argc < 2 ? 0 : (size_t)argc - 2;
 	struct bytes *sub = calloc(n + 1, sizeof *sub);
 	struct run run = {0};
@@ -150,21 +178,26 @@ main(int argc, char **argv)
 	struct errinfo why = {0};
 	struct arena arena;
 	int status = 2;
+	enum err e;
 
 	arena_init(&arena, 16 << 20);
 	if (argc < 2 || sub == NULL) {
-		(void)fprintf(stderr, "usage: fits-cutout FILE SUB... | FILE --meta\n");
+		(void)fprintf(stderr, "usage: fits-cutout FILE SUB... | FILE --meta | "
+				      "FILE --shape PROGRAM PARAMETER VALUE\n");
 		goto out;
 	}
 	for (size_t i = 0; i < n; i++)
 		sub[i] = bytes_of(argv[i + 2]);
-	if (pool_new(8 << 20, &pool, &why) != ERR_OK ||
-	    loop_new("cutout", &run.loop, &why) != ERR_OK ||
-	    cutout_parse(&arena, sub, n, meta, &limits, &ask, &why) != ERR_OK)
-		status = complain(&why);
-	else
-		status = cut(&run, pool, argv[1], ask);
+	e = pool_new(8 << 20, &pool, &why);
+	if (e == ERR_OK)
+		e = loop_new("cutout", &run.loop, &why);
+	if (e == ERR_OK && shape)
+		e = parse_shape(&run, &arena, argv, &ask, &why);
+	else if (e == ERR_OK)
+		e = cutout_parse(&arena, sub, n, meta, &limits, &ask, &why);
+	status = e == ERR_OK ? cut(&run, pool, argv[1], ask) : complain(&why);
 out:
+	finder_free(run.finder);
 	loop_free(run.loop);
 	pool_free(pool);
 	arena_release(&arena);

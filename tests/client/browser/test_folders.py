@@ -202,7 +202,14 @@ class Folders(BrowserTest):
         wait_until(lambda: any(n.endswith(".fits") for n in os.listdir(page.downloads)))
         page.fill("fits-ranges", "900000:900001,1:2")
         page.in_dialog("fits.cut")
-        page.sees("There is no such cutout")
+        page.sees("There is no such cutout: look at the ranges")
+        before = set(os.listdir(page.downloads))
+        page.fill("fits-circle", "150.25, 2.125, 0.0002")
+        page.in_dialog("fits.cut.circle")
+        wait_until(lambda: any("circle_150_25_2_125_0_0002.fits" in n for n in set(os.listdir(page.downloads)) - before))
+        page.fill("fits-circle", "10 20 0.1")
+        page.in_dialog("fits.cut.circle")
+        page.sees("the circle has to meet an image")
 
     def test_script_in_names_is_text(self):
         """Stored script: in names, groups, owners and link targets nothing of it runs."""

@@ -225,8 +225,9 @@ start(struct run *r, const char *const *subs, const void *data, uint64_t size)
 
 	str_init(&r->out, SAMPLE_MAX);
 	r->in_call = true;
-	r->cutout = cutout_open(loop, pool, memory_reader_new(loop, data, size, &reads),
-	    parse(subs), BYTES("some.fits"), &limits, opened, r, &why);
+	r->cutout =
+	    cutout_open(loop, pool, NULL, memory_reader_new(loop, data, size, &reads),
+		parse(subs), BYTES("some.fits"), &limits, opened, r, &why);
 	r->in_call = false;
 	assert_non_null(r->cutout);
 }

@@ -98,6 +98,21 @@ a_name_has_at_most_200_bytes(void **state)
 	assert_true(utf8_valid(bytes_of(name)));
 }
 
+static void
+shapes_have_names_too(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    name_of_shape(&arena, BYTES("fitsfile.fits"), BYTES("CIRCLE 45.6 77.3 0.5")),
+	    "fitsfile.circle_45_6_77_3_0_5.fits");
+	assert_string_equal(
+	    name_of_shape(&arena, BYTES("x.fits.fz"), BYTES("RANGE 1e-07 2 -3.5 4")),
+	    "x.range_1e-07_2_-3_5_4.fits");
+	assert_true(strlen(name_of_shape(&arena, BYTES("x"),
+			bytes_of(arena_format(&arena, "POLYGON %0*d", 1000, 1).p))) <=
+		    NAME_MAX_BYTES);
+}
+
 int
 main(void)
 {
@@ -105,6 +120,7 @@ main(void)
 	    cmocka_unit_test(the_name_tells_what_was_cut),
 	    cmocka_unit_test(endings_of_fits_files_are_replaced),
 	    cmocka_unit_test(a_name_has_at_most_200_bytes),
+	    cmocka_unit_test(shapes_have_names_too),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
