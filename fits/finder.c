@@ -278,9 +278,12 @@ take(struct finder_job *job, struct image *image, const struct worker_reply *r)
 	}
 }
 
+/* By itself it ends well, now and then. */
 static void
 note_death(const struct image *image, int status)
 {
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
 	log_warning("quartet-fits ended with %s %d over the coordinates of HDU %u",
 	    WIFSIGNALED(status) ? "signal" : "status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), image->hdu);

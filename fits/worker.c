@@ -31,6 +31,12 @@
 #define SANITIZED 0
 #endif
 
+enum {
+	REQUESTS_MAX =
+	    10000, /* wcslib 7.12 loses memory over matrices that are singular */
+	SPARE_SECONDS = 2, /* they are whole ones */
+};
+
 static bool
 limit(int what, rlim_t n)
 {
@@ -82,7 +88,8 @@ allow_seconds(uint32_t seconds)
 
 	if (getrusage(RUSAGE_SELF, &used) != 0 || getrlimit(RLIMIT_CPU, &r) != 0)
 		return false;
-	r.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + seconds + 2;
+	r.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + seconds +
+		     SPARE_SECONDS;
 	return setrlimit(RLIMIT_CPU, &r) == 0;
 }
 
@@ -176,7 +183,7 @@ is_sane(const struct worker_request *r)
 	       r->n_values <= 2 * SHAPE_POINTS_MAX && r->n_cards <= WORKER_CARDS_MAX;
 }
 
-/* False: the conversation is over. */
+/* False: the conversation is over, also when memory ran out: a new process has it all. */
 static bool
 serve(void)
 {
@@ -204,7 +211,7 @@ serve(void)
 	}
 	free(value);
 	free(cards);
-	return ok && write_all(&reply, sizeof reply);
+	return ok && write_all(&reply, sizeof reply) && reply.answer != WORKER_NO_MEMORY;
 }
 
 int
@@ -214,7 +221,7 @@ main(int argc, char **argv)
 		(void)fprintf(stderr, "quartet-fits: for quartetd, not for people\n");
 		return EXIT_FAILURE;
 	}
-	while (serve())
+	for (unsigned i = 0; i < REQUESTS_MAX && serve(); i++)
 		continue;
 	return EXIT_SUCCESS;
 }

@@ -3,7 +3,8 @@
  * worker - what the server and a process of quartet-fits say to each other over a socket,
  * both of one build, on one machine: one request, one reply, again and again.
  *
- * A request is followed by its values (double), then by its cards of 80 bytes.
+ * Whoever changes one of the structs changes its magic number: the program may be newer than
+ * the server that runs. A request is followed by its values (double), then by its cards of 80 bytes.
  */
 #ifndef QUARTET_FITS_WORKER_H
 #define QUARTET_FITS_WORKER_H

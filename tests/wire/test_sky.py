@@ -272,6 +272,13 @@ class TheEnd(unittest.TestCase):
             os.kill(bed.pid, how)
             wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
 
+    def test_the_least_memory_is_enough(self):
+        bed, url = self.start("cutout_memory=32MiB", "cutout_points_max=3")
+        self.assertEqual(bed.ask("GET", url + query_of(CIRCLE=HERE)).status, 200)
+        self.assertEqual(bed.ask("GET", url + query_of(POLYGON="150 2 150.01 2 150 2.01")).status, 200)
+        answer = bed.ask("GET", url + query_of(POLYGON="150 2 150.01 2 150 2.01 149 1"))
+        self.assertEqual((answer.status, "3 corners" in answer.text), (400, True), answer.text)
+
     def test_without_it_only_shapes_fail(self):
         bed, url = self.start("cutout_program=/nothing/is/here")
         for _ in range(2):
