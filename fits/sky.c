@@ -32,7 +32,7 @@ enum {
 
 static const double snap = 1e-6; /* pixels */
 static const double golden = 0.6180339887498949;
-static const double near_pole = 1e-7; /* degrees: longitudes still differ there */
+static const double near_pole = 1e-12; /* degrees: no way, but longitudes differ there */
 static const double notable = 0.02; /* share of the box, of extremes that are refined */
 static const double full_turn = 360;
 static const double bulge = 0.1; /* of a short way, over the straight line, in lengths */

@@ -121,7 +121,26 @@ class Http(unittest.TestCase):
         self.assertEqual(self.get(query_of(cutout="POLYGON ICRS " + polygon)).body,
                          self.get(query_of(POLYGON=polygon)).body)
 
-    def test_one_shape_at_a_time(self):
+    def test_DA_6_xtypes(self):
+        around = [150, 2, 150.001, 2, 150, 2.001]
+        back = around[4:] + around[2:4] + around[:2]
+        one, other = (self.get(query_of(POLYGON=" ".join(map(str, v)))) for v in (around, back))
+        self.assertEqual((one.status, one.body), (200, other.body))
+        for parameter, value in (("CIRCLE", "150 2"), ("CIRCLE", "150 2 1 1"), ("POLYGON", "150 2 151 3"),
+                                 ("POLYGON", "150 2 151 3 150 3 1"), ("POS", "RANGE 150 151 2")):
+            self.assertRefused(query_of(**{parameter: value}), "")
+        wide = self.get(query_of(POS="RANGE -Inf +Inf 1.99 2.01"))
+        self.assertEqual((wide.status, wide.body), (200, self.get(query_of(POS="RANGE 0 360 1.99 2.01")).body))
+
+    def test_SO_3_all_forms(self):
+        for query in (query_of(CIRCLE=HERE), query_of(POS="CIRCLE " + HERE), query_of(POS="RANGE 149.99 150.01 1.99 2.01"),
+                      query_of(POLYGON="150 2 150.001 2 150 2.001"), query_of(POS="POLYGON 150 2 150.001 2 150 2.001")):
+            self.assertEqual(self.get(query).status, 200, query)
+
+    def test_SO_7_the_media_type(self):
+        self.assertEqual(self.get(query_of(CIRCLE=HERE)).headers["Content-Type"], "application/fits")
+
+    def test_SO_4_one_shape_at_a_time(self):
         self.assertRefused(query_of(CIRCLE=[HERE, HERE]), "More than one CIRCLE provided.")
         self.assertRefused(query_of(POS=["CIRCLE " + HERE] * 2), "More than one POS provided.")
         self.assertRefused(query_of(CIRCLE=HERE, POS="CIRCLE " + HERE), "Conflicting SODA parameters found: [CIRCLE, POS]")
