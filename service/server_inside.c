@@ -97,16 +97,19 @@ enum err
 server_open_finder(struct server *s, struct errinfo *why)
 {
 	const struct settings *settings = s->settings;
-	char found[PATH_MAX] = "quartet-fits";
+	char found[PATH_MAX];
 	struct finder_config config = {.program = settings->cutout_program,
 	    .workers = (unsigned)settings->cutout_workers,
 	    .time_ms = settings->cutout_time,
 	    .memory_bytes = settings->cutout_memory};
-	bool is_there = true;
+	bool is_there;
 
 	if (config.program[0] == '\0') {
 		is_there = find_fits_program(found, sizeof found);
-		config.program = found;
+		config.program = is_there ? found : "/usr/libexec/quartet/quartet-fits";
+	} else if (config.program[0] != '/') {
+		return errinfo_set(why, ERR_CONFIG,
+		    "cutout_program: '%s' is no absolute path", config.program);
 	} else {
 		is_there = access(config.program, X_OK) == 0;
 	}

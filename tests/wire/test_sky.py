@@ -291,6 +291,10 @@ class TheEnd(unittest.TestCase):
             os.kill(bed.pid, how)
             wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
 
+    def test_a_program_is_named_by_its_whole_path(self):
+        with self.assertRaisesRegex(AssertionError, "cutout_program: 'quartet-fits' is no absolute path"):
+            self.start("cutout_program=quartet-fits")
+
     def test_the_least_memory_is_enough(self):
         bed, url = self.start("cutout_memory=32MiB", "cutout_points_max=3")
         self.assertEqual(bed.ask("GET", url + query_of(CIRCLE=HERE)).status, 200)
