@@ -175,7 +175,7 @@ class Folders(BrowserTest):
 
             def there():
                 new = set(os.listdir(page.downloads)) - before
-                return new and not any(n.endswith(".crdownload") for n in new)
+                return new and not any(n.startswith(".") or n.endswith(".crdownload") for n in new)
             wait_until(there)
             name = (set(os.listdir(page.downloads)) - before).pop()
             found = [n for n in read(page.downloaded(name))]
