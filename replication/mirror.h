@@ -160,6 +160,8 @@ void mirror_put_fill(
 const struct blob *mirror_put_blob(const struct mirror_put *put);
 /* The state of the MD5 of it, and of what it continues. */
 void mirror_put_md5_state(const struct mirror_put *put, uint8_t state[MD5_STATE_SIZE]);
+/* The CRC32C of it alone. */
+uint32_t mirror_put_crc32c(const struct mirror_put *put);
 /* What went wrong, after another code. */
 const struct errinfo *mirror_put_why(const struct mirror_put *put);
 

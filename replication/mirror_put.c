@@ -861,6 +861,12 @@ mirror_put_md5_state(const struct mirror_put *put, uint8_t state[MD5_STATE_SIZE]
 	md5_save(put->whole != NULL ? put->whole : put->md5, state);
 }
 
+uint32_t
+mirror_put_crc32c(const struct mirror_put *put)
+{
+	return put->crc32c;
+}
+
 const struct errinfo *
 mirror_put_why(const struct mirror_put *put)
 {

@@ -92,6 +92,7 @@ struct mirror_put {
 	struct md5 *md5;
 	struct sha256 *sha256; /* NULL: nobody wants it */
 	struct md5 *whole; /* of what it continues too; NULL: it continues nothing */
+	uint32_t crc32c; /* of what the digests have seen */
 	struct blob_table *table;
 	struct worker_job digest_job;
 };

@@ -34,6 +34,7 @@ mirror_put_digest_chunk(struct mirror_put *put, const struct chunk *chunk)
 		md5_add(put->whole, chunk->piece->data, chunk->n);
 	if (put->sha256 != NULL)
 		sha256_add(put->sha256, chunk->piece->data, chunk->n);
+	put->crc32c = crc32c(put->crc32c, chunk->piece->data, chunk->n);
 	if (!blob_table_add(put->table, chunk->piece->data, chunk->n))
 		put->digest_failed = true;
 }

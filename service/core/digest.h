@@ -12,7 +12,7 @@
 
 #include "service/core/err.h"
 
-enum { MD5_SIZE = 16, SHA256_SIZE = 32 };
+enum { MD5_SIZE = 16, SHA256_SIZE = 32, CRC32C_SIZE = 4 };
 
 /* Order: md5_new -> md5_add* -> md5_end (any number; adding may go on) -> md5_free. */
 struct md5;

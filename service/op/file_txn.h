@@ -10,9 +10,10 @@
  *   POST  x-put-txn-id, op: abort         204, nothing was
  *
  * Until the commit nobody sees a byte, and what the name means does not matter. Each
- * answered segment is durable; a broken one leaves the transaction as it was. The right
- * to the file is checked with every request. One that nobody goes on with is given up
- * after put_txn_lifetime.
+ * answered segment is durable; a broken one leaves the transaction as it was. The answer
+ * says what arrived: Digest is the MD5 of all so far, x-put-segment-digest the CRC32C of
+ * this segment. The right to the file is checked with every request. One that nobody
+ * goes on with is given up after put_txn_lifetime.
  */
 #ifndef QUARTET_OP_FILE_TXN_H
 #define QUARTET_OP_FILE_TXN_H

@@ -17,6 +17,23 @@ def md5(data):
     return "md5=" + base64.b64encode(hashlib.md5(data).digest()).decode()
 
 
+def crc32c_table():
+    for c in range(256):
+        for _ in range(8):
+            c = c >> 1 ^ (0x82f63b78 if c & 1 else 0)
+        yield c
+
+
+TABLE = list(crc32c_table())
+
+
+def crc32c(data):
+    c = 0xffffffff
+    for byte in data:
+        c = c >> 8 ^ TABLE[(c ^ byte) & 255]
+    return "crc32c=" + base64.b64encode((c ^ 0xffffffff).to_bytes(4, "big")).decode()
+
+
 class Transactions(unittest.TestCase):
     settings = ["put_segments=4", "put_segment_max=20MiB", "put_join_max=10MiB", "put_txns=50", "gc_delay=0s"]
 
@@ -42,6 +59,7 @@ class Transactions(unittest.TestCase):
         answer = self.bed.put(path, data, headers={**txn, **headers})
         self.assertEqual((answer.status, answer.headers["Digest"]), (202, md5(so_far)), answer.text)
         self.assertEqual(answer.headers["x-put-txn-id"], txn["x-put-txn-id"])
+        self.assertEqual(answer.headers["x-put-segment-digest"], crc32c(data))
 
     def commit(self, path, txn, **headers):
         return self.bed.put(path, b"", headers={**txn, **COMMIT, **headers})
@@ -103,6 +121,31 @@ class Transactions(unittest.TestCase):
             answer = self.bed.put(self.path(), b"", headers={**START, "x-total-length": str(total)})
             self.assertEqual(answer.status, 202, answer.text)
             self.assertEqual(answer.headers["x-put-segment-minbytes"], str(least))
+
+    def test_the_checksum_of_a_segment_is_that_of_its_bytes_alone(self):
+        name, path = "x-put-segment-digest", self.path()
+        check = "crc32c=4waSgw=="  # 0xe3069283
+        self.assertEqual(self.bed.put(self.path(), b"123456789", headers=START).headers[name], check)
+        txn = self.start(path)
+        self.assertEqual(self.bed.put(path, b"123456789", headers=txn).headers[name], check)
+        self.assertEqual(self.bed.put(path, b"\0" * 32, headers=txn).headers[name], "crc32c=ipE2qg==")  # RFC 3720 B.4
+        for without in (self.bed.ask("HEAD", "/files" + path, "alice", None, txn), self.post(path, {**txn, **REVERT}),
+                        self.commit(path, txn), self.bed.put(self.path(), b"", headers=START), self.bed.put(self.path(), b"1")):
+            self.assertIn(without.status, (200, 201, 202))
+            self.assertNotIn(name, without.headers)
+        self.assertEqual(self.bed.get(path).body, b"123456789")
+
+    def test_one_that_came_damaged_is_taken_back_and_sent_again(self):
+        path, parts = self.path(), [os.urandom(n) for n in (9_000, 200_003, 77)]
+        txn = self.start(path, parts[0], **{"x-total-length": str(sum(map(len, parts)))})
+        bad = b"\0" + parts[1][1:] if parts[1][0] else b"\1" + parts[1][1:]
+        answer = self.bed.put(path, bad, headers=txn)
+        self.assertNotEqual(answer.headers["x-put-segment-digest"], crc32c(parts[1]))
+        self.assertEqual(self.post(path, {**txn, **REVERT}).status, 202)
+        self.append(path, txn, parts[1], parts[0] + parts[1])
+        self.append(path, txn, parts[2], b"".join(parts))
+        self.assertEqual(self.commit(path, txn).status, 201)
+        self.assertEqual(self.bed.get(path).body, b"".join(parts))
 
     def test_an_empty_transaction_makes_an_empty_file(self):
         path = self.path()

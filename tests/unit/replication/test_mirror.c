@@ -195,6 +195,7 @@ a_small_file_lies_in_four_places_and_reads_back(void **state)
 		data[i] = pattern_byte(i);
 	assert_true(md5_of(data, sizeof data, md5));
 	assert_memory_equal(md5, blob.md5, MD5_SIZE);
+	assert_int_equal(mirror_put_crc32c(put), crc32c(0, data, sizeof data));
 	assert_int_equal(blob.have, 15);
 	commit_file(rig, put, "small");
 	for (unsigned i = 0; i < 4; i++)
@@ -210,7 +211,14 @@ a_large_file_lies_in_four_places_and_reads_back(void **state)
 	uint64_t length = (5 << 20) + 12345;
 	struct mirror_put *put = put_pattern(rig, length, MIRROR_LENGTH_UNKNOWN, ERR_OK);
 	struct blob blob = *mirror_put_blob(put);
+	uint32_t crc = 0;
 
+	for (uint64_t i = 0; i < length; i++) {
+		uint8_t byte = pattern_byte(i);
+
+		crc = crc32c(crc, &byte, 1);
+	}
+	assert_int_equal(mirror_put_crc32c(put), crc);
 	assert_int_equal(blob.have, 15);
 	assert_int_equal(blob.length, length);
 	commit_file(rig, put, "large");
