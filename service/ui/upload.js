@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Uploads: many at once, each with progress, speed, cancel and retry.
 //
-// A small file is sent with its checksum, so that the server refuses it if a byte is wrong.
-// A large one is sent in a put transaction: its checksum is made meanwhile (md5.js) and
-// compared before the commit makes the file visible. When the connection is lost the server
-// is asked how far it got, and the rest is sent from there, in smaller segments.
+// A small file is sent with its MD5, so that the server refuses it if a byte is wrong.
+// A large one is sent in a put transaction. While a segment goes out its CRC32C is made here
+// (crc32c.js), from the file and not from what is sent, and compared with the one of the
+// server's answer, which is of what it stored. If they differ the segment is taken back and
+// sent again. When the connection is lost the server is asked how far it got, and the rest is
+// sent from there, in smaller segments. If it has a segment whose answer was lost, the MD5 of
+// the whole file is compared instead. Only when by one or the other every byte is known to
+// have come, the commit makes the file visible.
 
 import { t } from "./words.js";
 import { ask, confirmed, dialog, explain, Fault, filesUrl, h, nodesUrl, size, task } from "./app.js";
@@ -115,7 +119,7 @@ class Lost extends Error {} // the connection; what was sent may have come
 
 class Upload {
   constructor(path, file, refresh) {
-    Object.assign(this, { path, file, refresh, cancelled: false, done: 0 });
+    Object.assign(this, { path, file, refresh, cancelled: false, done: 0, wrong: 0 });
     this.task = task(`${t("upload")}: ${path.at(-1)}`);
     this.task.progress(0, file.size, t("waiting"));
     this.task.button(t("cancel"), () => this.cancel());
@@ -125,6 +129,7 @@ class Upload {
     this.cancelled = true;
     this.request?.abort();
     this.worker?.terminate();
+    this.unsummed?.(new Fault(0, t("cancelled")));
     this.stopped?.();
   }
 
@@ -183,7 +188,8 @@ class Upload {
         : no(new Fault(request.status, request.responseText, request.getResponseHeader("X-Request-Id"))));
       request.onerror = request.ontimeout = () => no(new Lost());
       request.onabort = () => no(new Fault(0, t("cancelled")));
-      request.send(this.file.slice(from, to));
+      // A file as it is is read where it is sent; the bytes of a slice are handed there.
+      request.send(to - from === this.file.size ? this.file : this.file.slice(from, to));
     });
   }
 
@@ -202,23 +208,26 @@ class Upload {
     }
   }
 
-  #md5() {
-    this.sum ??= new Promise((yes, no) => {
-      const worker = this.worker = new Worker("/ui/md5.js", { type: "module" });
+  // The checksum of these bytes, made by a worker; `kind` is its module.
+  #sum(kind, blob) {
+    this.worker?.terminate();
+    const worker = this.worker = new Worker(`/ui/${kind}.js`, { type: "module" });
+    const sum = new Promise((yes, no) => {
+      this.unsummed = no;
       worker.onmessage = ({ data }) => {
-        if (data.md5) yes(data.md5);
-        if (data.error) no(new Error(data.error));
-        if (data.md5 || data.error) worker.terminate();
+        worker.terminate();
+        if (data.sum) yes(`${kind}=${data.sum}`);
+        else no(new Error(data.error));
       };
       worker.onerror = (why) => no(new Error(why.message));
-      worker.postMessage(this.file);
+      worker.postMessage(blob);
     });
-    this.sum.catch(() => {}); // it is waited for later
-    return this.sum;
+    sum.catch(() => {}); // it is waited for later
+    return sum;
   }
 
   async #whole() {
-    await this.#send(0, this.file.size, { Digest: `md5=${await this.#md5()}` });
+    await this.#send(0, this.file.size, { Digest: await this.#sum("md5", this.file) });
   }
 
   // How far the transaction got, as the server has it.
@@ -228,31 +237,52 @@ class Upload {
     return { done: Number(answer.headers.get("Content-Length")), digest: answer.headers.get("Digest") };
   }
 
+  // One segment more, or the same once more.
+  async #segment(id, length) {
+    if (this.unsure) {
+      const { done } = await this.#progressOf(id);
+      if (done > this.done) this.unverified = true;
+      this.done = done;
+      this.unsure = false;
+      if (done >= this.file.size) return;
+    }
+    const end = Math.min(this.file.size, this.done + length);
+    this.unsure = true;
+    const ours = this.#sum("crc32c", this.file.slice(this.done, end));
+    const answer = await this.#send(this.done, end, { "x-put-txn-id": id });
+    this.task.progress(0, 0, t("verifying"));
+    if (answer.getResponseHeader("x-put-segment-digest") === await ours) {
+      this.done = end;
+    } else {
+      if (++this.wrong === TRIES) throw new Fault(0, t("fault.PreconditionFailed"));
+      this.task.progress(0, 0, t("segment.again"));
+      await this.#end(id, "revert");
+    }
+    this.unsure = false;
+  }
+
+  async #end(id, op) {
+    const answer = await fetch(filesUrl(this.path), { method: "POST", headers: { "x-put-txn-id": id, "x-put-txn-op": op } }).catch(() => { throw new Lost(); });
+    if (!answer.ok) throw new Fault(answer.status, t("failed"), answer.headers.get("X-Request-Id"));
+  }
+
   async #transaction() {
     const total = this.file.size;
-    this.#md5();
     const begin = await this.#retrying(() => this.#send(0, 0, { "x-put-txn-op": "start", "x-total-length": String(total) }));
     const id = begin.getResponseHeader("x-put-txn-id");
     const least = Number(begin.getResponseHeader("x-put-segment-minbytes")), most = Number(begin.getResponseHeader("x-put-segment-maxbytes"));
-    let digest = null;
     // What has to be joined is written twice, so nothing is parted without need.
     const segment = () => Math.max(least || 1, Math.min(most || Infinity, this.lost ? SEGMENT_AFTER_LOSS : WHOLE));
-    while (this.done < total) {
-      await this.#retrying(async () => {
-        if (this.unsure) ({ done: this.done, digest } = await this.#progressOf(id));
-        this.unsure = false;
-        if (this.done >= total) return;
-        const end = Math.min(total, this.done + segment());
-        this.unsure = true;
-        digest = (await this.#send(this.done, end, { "x-put-txn-id": id })).getResponseHeader("Digest");
-        this.unsure = false;
-        this.done = end;
-      });
-    }
-    this.task.progress(0, 0, t("verifying"));
-    if (digest !== `md5=${await this.#md5()}`) {
-      await fetch(filesUrl(this.path), { method: "POST", headers: { "x-put-txn-id": id, "x-put-txn-op": "abort" } }).catch(() => {});
-      throw new Fault(0, t("fault.PreconditionFailed"));
+    try {
+      while (this.done < total) await this.#retrying(() => this.#segment(id, segment()));
+      if (this.unverified) {
+        this.task.progress(0, 0, t("verifying"));
+        const { digest } = await this.#retrying(() => this.#progressOf(id));
+        if (digest !== await this.#sum("md5", this.file)) throw new Fault(0, t("fault.PreconditionFailed"));
+      }
+    } catch (fault) {
+      if (!(fault instanceof Lost)) this.#end(id, "abort").catch(() => {}); // it would end by itself, later
+      throw fault;
     }
     await this.#retrying(() => this.#send(0, 0, { "x-put-txn-id": id, "x-put-txn-op": "commit" }));
   }

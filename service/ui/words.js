@@ -200,6 +200,7 @@ const words = {
   "scrub.deep": ["Checked copies", "Copies vérifiées"],
   "scrub.oldest": ["Oldest check", "Plus ancienne vérification"],
   "select": ["Select {name}", "Sélectionner {name}"],
+  "segment.again": ["a part arrived damaged, sending it again …", "une partie est arrivée endommagée, nouvel envoi …"],
   "select.all": ["Select all", "Tout sélectionner"],
   "session.over": ["You are not signed in any more", "Vous n'êtes plus connecté"],
   "share": ["Share by a link", "Partager par un lien"],

@@ -110,6 +110,55 @@ class Uploads(BrowserTest):
         with open(path, "rb") as f:
             self.holds("large.bin", f.read())
 
+    # What goes wrong on the way goes wrong inside the page here: `bad` says which of the large
+    # bodies, counted from 0, leave with a byte changed, `lost` whose answers never come.
+
+    LARGE = 9_000_011
+    WRONG_WAY = """
+        const send = XMLHttpRequest.prototype.send, [bad, lost] = arguments;
+        window.sent = 0;
+        XMLHttpRequest.prototype.send = function (body) {
+          if (!(body instanceof Blob) || body.size < 1e6) return send.call(this, body);
+          const n = window.sent++;
+          if (lost.includes(n)) this.onload = this.onerror;
+          if (!bad.includes(n)) return send.call(this, body);
+          body.slice(4e6, 4e6 + 1).arrayBuffer().then((one) => {
+            new Uint8Array(one)[0] ^= 1;
+            send.call(this, new Blob([body.slice(0, 4e6), one, body.slice(4e6 + 1)], { type: body.type }));
+          });
+        };"""
+
+    def upload_wrongly(self, bad, lost=()):
+        data = os.urandom(self.LARGE)
+        page = self.open()
+        page.js(self.WRONG_WAY, list(bad), list(lost))
+        page.upload(self.write("large.bin", data))
+        return page, data
+
+    def test_a_part_that_came_damaged_is_sent_again(self):
+        page, data = self.upload_wrongly(bad=[0, 1])
+        page.sees("checksum right")
+        self.assertEqual(page.js("return window.sent"), 3)
+        self.holds("large.bin", data)
+
+    def test_one_that_is_always_damaged_never_becomes_a_file(self):
+        page, _ = self.upload_wrongly(bad=range(99))
+        page.sees("The bytes that arrived are not those of the file")
+        self.assertEqual(page.js("return window.sent"), 5)
+        self.assertEqual(self.bed.ask("GET", f"/nodes{self.top}/large.bin", "alice").status, 404)
+
+    def test_what_came_without_an_answer_is_compared_as_a_whole(self):
+        page, data = self.upload_wrongly(bad=[], lost=[0])
+        page.sees("checksum right")
+        self.assertEqual(page.js("return window.sent"), 1)
+        self.assertTrue(page.js("return performance.getEntriesByType('resource').some(r => r.name.endsWith('/ui/md5.js'))"))
+        self.holds("large.bin", data)
+
+    def test_what_came_damaged_and_without_an_answer_is_refused(self):
+        page, _ = self.upload_wrongly(bad=[0], lost=[0])
+        page.sees("The bytes that arrived are not those of the file")
+        self.assertEqual(self.bed.ask("GET", f"/nodes{self.top}/large.bin", "alice").status, 404)
+
     def test_it_can_be_cancelled(self):
         path = os.path.join(self.local, "large.bin")
         with open(path, "wb") as f:
