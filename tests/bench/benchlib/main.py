@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 
-from .errors import BenchError
+from .errors import BenchError, Skipped
 from .machine import describe
 from .measure import emit
 from .rows import ROWS
@@ -164,6 +164,8 @@ def run_rows(bench, options, names):
         try:
             bench.check_space(row)
             row.run(bench)
+        except Skipped as reason:
+            emit({"bench": name, "skipped": str(reason)})
         except (BenchError, OSError, http.client.HTTPException) as problem:
             failed += 1
             emit({"bench": name, "error": str(problem)})

@@ -14,6 +14,7 @@ import time
 
 from .errors import BenchError
 from .measure import race, report
+from .person import Person, curl_upload, family
 from .testbed import MemoryWatch, delete_tree, download_tar, drop_cache, fill_cache, move, node_document
 from .webserver import write_file
 
@@ -83,6 +84,51 @@ def put_large_tls(bench):
                           lambda: put_once(bench, server.tls, server.with_certificate),
                           {"floor": put_large_floor(bench)})
     report("put-large-tls", "MB/s", values, floors)
+
+
+@row("browser-upload", disk_gib=12, needs_server=True)
+def browser_upload(bench):
+    """a large file chosen on the web page until it says that it is right, against curl -T by TLS"""
+    server = bench.server
+    local = os.path.join(bench.directory("upload"), "large.bin")
+    write_file(local, bench.large)
+    fill_cache(local)
+    gib = bench.large / (1 << 30)
+    costs = {"chromium": [], "server": [], "curl": [], "server_of_curl": [], "memory": []}
+
+    def measured(send, of_server):
+        """MB/s of one upload of a new name, which is deleted again."""
+        name = bench.fresh("page") + ".bin"
+        link = os.path.join(os.path.dirname(local), name)
+        os.link(local, link)
+        before = family(server.pid)[server.pid]
+        took = send(link, f"/alice/{name}")
+        costs[of_server].append((family(server.pid)[server.pid] - before) / gib)
+        server.must(200, "DELETE", f"/nodes/alice/{name}")
+        os.unlink(link)
+        return bench.large / took / 1e6
+
+    def by_page(link, _):
+        took = person.upload(link)
+        costs["chromium"].append(person.cpu_s / gib)
+        costs["memory"].append(person.memory_mib)
+        return took
+
+    def by_curl(link, target):
+        took, cpu_s = curl_upload(server, link, target)
+        costs["curl"].append(cpu_s / gib)
+        return took
+
+    person = Person(server)
+    try:
+        values, peers = race(bench.rounds, lambda: measured(by_page, "server"),
+                             {"curl": lambda: measured(by_curl, "server_of_curl")})
+    finally:
+        person.close()
+    pairs = [own / peer for own, peer in zip(values, peers["curl"])]
+    report("browser-upload", "MB/s", values, peers, ratio_range=[round(min(pairs), 3), round(max(pairs), 3)],
+           cpu_s_per_gib={side: round(statistics.median(costs[side]), 2) for side in costs if side != "memory"},
+           browser_process_mib=round(max(costs["memory"])))
 
 
 def public_large_file(bench):
