@@ -8,6 +8,7 @@ import signal
 import time
 import unittest
 
+from crc32c import crc32c
 from quartet_test import Testbed, main, wait_until
 
 START, COMMIT, ABORT, REVERT = ({"x-put-txn-op": op} for op in ("start", "commit", "abort", "revert"))
@@ -15,23 +16,6 @@ START, COMMIT, ABORT, REVERT = ({"x-put-txn-op": op} for op in ("start", "commit
 
 def md5(data):
     return "md5=" + base64.b64encode(hashlib.md5(data).digest()).decode()
-
-
-def crc32c_table():
-    for c in range(256):
-        for _ in range(8):
-            c = c >> 1 ^ (0x82f63b78 if c & 1 else 0)
-        yield c
-
-
-TABLE = list(crc32c_table())
-
-
-def crc32c(data):
-    c = 0xffffffff
-    for byte in data:
-        c = c >> 8 ^ TABLE[(c ^ byte) & 255]
-    return "crc32c=" + base64.b64encode((c ^ 0xffffffff).to_bytes(4, "big")).decode()
 
 
 class Transactions(unittest.TestCase):

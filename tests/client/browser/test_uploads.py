@@ -6,6 +6,8 @@ import signal
 import time
 
 from browser import BrowserTest, main, wait_until
+from crc32c import crc32c
+from quartet_test import TOP
 
 
 class Uploads(BrowserTest):
@@ -176,6 +178,43 @@ class Uploads(BrowserTest):
         page.sees("of 100 kB used")
         page.upload(self.write("too-large.bin", os.urandom(200_000)))
         page.sees("The quota does not allow it")
+
+
+class Checksum(BrowserTest):
+    """The worker that makes the CRC32C, and how it reads."""
+
+    # In place of the worker's own surroundings: a stream as the browser has it, one whose
+    # second read never ends, and none.
+    RUN = """
+        const [streams, done] = arguments, real = Blob.prototype.stream;
+        const slow = function () {
+          const reader = real.call(this).getReader({ mode: "byob" });
+          let reads = 0;
+          return { getReader: () => ({
+            read: (view) => ++reads === 2 ? new Promise(() => {}) : reader.read(view),
+            cancel: () => reader.cancel(),
+          }) };
+        };
+        Blob.prototype.stream = { real, slow, none: () => { throw new TypeError("none"); } }[streams];
+        let ask;
+        const self = {
+          addEventListener: (_, listener) => { ask = listener; },
+          postMessage: (said) => { Blob.prototype.stream = real; done(said); },
+        };
+        %s
+        ask({ data: new Blob([Uint8Array.from({ length: 9999991 }, (_, i) => i * 7 + (i >> 8))]) });
+    """
+
+    def test_it_is_right_however_the_file_is_read(self):
+        with open(os.path.join(TOP, "service", "ui", "crc32c.js"), encoding="utf-8") as f:
+            module = f.read()
+        self.assertIn("STALLED_MS = 20000", module)
+        module = module.replace("STALLED_MS = 20000", "STALLED_MS = 100")
+        page = self.sign_in("alice")
+        page.driver.set_script_timeout(60)
+        expected = crc32c(bytes((i * 7 + (i >> 8)) & 255 for i in range(9999991))).partition("=")[2]
+        for streams in ("real", "slow", "none"):
+            self.assertEqual(page.driver.execute_async_script(self.RUN % module, streams), {"sum": expected}, streams)
 
 
 main()
