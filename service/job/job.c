@@ -23,6 +23,15 @@ job_phase_name(enum job_phase phase)
 	return phase_names[phase];
 }
 
+struct bytes
+job_parameter_of(const struct job *job, const char *name)
+{
+	for (size_t i = 0; i < job->n_parameters; i++)
+		if (bytes_is(job->parameters[i].name, name))
+			return job->parameters[i].value;
+	return BYTES("");
+}
+
 bool
 job_phase_parse(struct bytes text, enum job_phase *out)
 {

@@ -76,6 +76,9 @@ struct job {
 struct bytes job_phase_name(enum job_phase phase);
 bool job_phase_parse(struct bytes text, enum job_phase *out);
 
+/* The value of the parameter of that name; empty when there is none. */
+struct bytes job_parameter_of(const struct job *job, const char *name);
+
 /* Something can still happen: by itself, by RUN, by a request. */
 static inline bool
 job_phase_is_active(enum job_phase phase)

@@ -20,15 +20,6 @@ struct state {
 	struct job_pair pairs[2];
 };
 
-static struct bytes
-parameter(const struct job *job, const char *name)
-{
-	for (size_t i = 0; i < job->n_parameters; i++)
-		if (bytes_is(job->parameters[i].name, name))
-			return job->parameters[i].value;
-	return BYTES("");
-}
-
 /* There is no such result before the job's end. */
 static json_int_t
 groups_of_job(const struct job *job)
@@ -47,7 +38,7 @@ groups_of_job(const struct job *job)
 static void
 add_warning(struct op_call *call, const struct job *job, json_t *object)
 {
-	struct bytes from = parameter(job, "from");
+	struct bytes from = job_parameter_of(job, "from");
 	struct account a;
 	struct errinfo why;
 
@@ -76,8 +67,9 @@ show(struct job_ask *ask)
 	}
 	object = json_pack("{s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "id", job->id, "phase",
 	    op_json_text(job_phase_name(job->phase)), "user",
-	    op_json_text(job->owner_name), "from", op_json_text(parameter(job, "from")),
-	    "to", op_json_text(parameter(job, "to")), "nodes", (json_int_t)job->done,
+	    op_json_text(job->owner_name), "from",
+	    op_json_text(job_parameter_of(job, "from")), "to",
+	    op_json_text(job_parameter_of(job, "to")), "nodes", (json_int_t)job->done,
 	    "groups", groups_of_job(job), "failed", (json_int_t)job->failed);
 	if (object != NULL && job->fault.p != NULL)
 		(void)json_object_set_new(object, "message", op_json_text(job->message));

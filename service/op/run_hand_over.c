@@ -342,15 +342,6 @@ advance(struct state *s)
 	}
 }
 
-static struct bytes
-parameter(const struct job *job, const char *name)
-{
-	for (size_t i = 0; i < job->n_parameters; i++)
-		if (bytes_is(job->parameters[i].name, name))
-			return job->parameters[i].value;
-	return BYTES("");
-}
-
 static void
 start(struct job_run *run)
 {
@@ -365,8 +356,8 @@ start(struct job_run *run)
 	}
 	s->run = run;
 	s->env = run->env;
-	s->from = parameter(&run->job, "from");
-	s->to = parameter(&run->job, "to");
+	s->from = job_parameter_of(&run->job, "from");
+	s->to = job_parameter_of(&run->job, "to");
 	s->done = run->job.done; /* before a restart */
 	s->saved_ms = clock_mono_ms();
 	arena_init(&s->page, PAGE_ARENA);
